@@ -1,0 +1,29 @@
+// Bundles one file for each process entry, with shared chunks, into dist/.
+// A bundle starts several times faster than a tree of modules, which every command pays for.
+import { rmSync } from 'node:fs';
+import { build } from 'esbuild';
+import manifest from './package.json' with { type: 'json' };
+
+rmSync('dist', { recursive: true, force: true });
+await build({
+  entryPoints: {
+    tsbuild: 'src/cli/main.ts',
+    index: 'src/index.ts',
+    executor: 'src/executor/main.ts',
+    worker: 'src/worker.ts',
+  },
+  outdir: 'dist',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20.19',
+  chunkNames: 'chunks/[name]-[hash]',
+  external: ['koffi', 'zlib-sync'],
+  define: { TSBUILD_VERSION: JSON.stringify(manifest.version) },
+  // CommonJS packages inside an ES module bundle still ask for require().
+  banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
+  legalComments: 'none',
+  minifySyntax: true,
+  logLevel: 'warning',
+});
