@@ -8,19 +8,31 @@
 export const ERROR_CODES = {
   USAGE: { exit: 2, meaning: 'the command line or an option is wrong' },
   DOCKERFILE_PARSE: { exit: 3, meaning: 'the Dockerfile is not valid' },
-  DOCKERFILE_REFERENCE: { exit: 3, meaning: 'the Dockerfile names a stage that does not exist or not yet' },
+  DOCKERFILE_REFERENCE: {
+    exit: 3,
+    meaning: 'the Dockerfile names a stage that does not exist or not yet',
+  },
   CHECK_FAILED: { exit: 3, meaning: 'a build check failed' },
   CONTEXT: { exit: 4, meaning: 'the build context cannot be read' },
-  COPY_SOURCE: { exit: 4, meaning: 'a file that COPY or ADD names is missing or outside the context' },
+  COPY_SOURCE: {
+    exit: 4,
+    meaning: 'a file that COPY or ADD names is missing or outside the context',
+  },
   RUN_FAILED: { exit: 5, meaning: 'a RUN step ended with a non-zero status' },
   OUT_OF_MEMORY: { exit: 5, meaning: 'a step was killed for lack of memory' },
   IMAGE_NOT_FOUND: { exit: 6, meaning: 'an image is neither in the store nor in its registry' },
-  PLATFORM: { exit: 6, meaning: 'an image does not exist for the platform, or the platform cannot run here' },
+  PLATFORM: {
+    exit: 6,
+    meaning: 'an image does not exist for the platform, or the platform cannot run here',
+  },
   REGISTRY: { exit: 7, meaning: 'a registry refused a request or answered nonsense' },
   REGISTRY_AUTH: { exit: 7, meaning: 'a registry refused the credentials, or needs some' },
   REGISTRY_RATE_LIMIT: { exit: 7, meaning: 'a registry asks to come back later' },
   NETWORK: { exit: 7, meaning: 'a host cannot be reached, or the connection broke' },
-  DIGEST_MISMATCH: { exit: 8, meaning: 'content does not have the digest or size that was promised' },
+  DIGEST_MISMATCH: {
+    exit: 8,
+    meaning: 'content does not have the digest or size that was promised',
+  },
   ARCHIVE: { exit: 8, meaning: 'an archive is damaged, hostile or of an unknown kind' },
   MANIFEST: { exit: 8, meaning: 'a manifest, index or image configuration is not valid' },
   STORE: { exit: 9, meaning: 'the local store cannot be read or written' },
@@ -96,7 +108,12 @@ export class RunError extends TsbuildError {
 }
 
 export function isTsbuildError(error: unknown): error is TsbuildError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code in ERROR_CODES;
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    typeof error.code === 'string' &&
+    error.code in ERROR_CODES
+  );
 }
 
 /** The exit status of a command that ends with this error; 1 for what is not ours. */

@@ -6,7 +6,16 @@ import type { SourceLocation } from './errors.ts';
 
 export const EVENTS_VERSION = 1;
 
-export type StepKind = 'image' | 'context' | 'run' | 'copy' | 'config' | 'export' | 'push' | 'pull' | 'load';
+export type StepKind =
+  | 'image'
+  | 'context'
+  | 'run'
+  | 'copy'
+  | 'config'
+  | 'export'
+  | 'push'
+  | 'pull'
+  | 'load';
 
 export interface StepInfo {
   /** Stable within one build. */
@@ -34,7 +43,11 @@ interface EventBodies {
   plan: { readonly steps: readonly StepInfo[] };
   'step.start': { readonly step: string };
   /** One piece of output as the process wrote it; lines may be split over pieces. */
-  'step.log': { readonly step: string; readonly stream: 'stdout' | 'stderr'; readonly text: string };
+  'step.log': {
+    readonly step: string;
+    readonly stream: 'stdout' | 'stderr';
+    readonly text: string;
+  };
   /** A part of a step with a measure, for instance one blob of a pull. `total` is absent where unknown. */
   'step.progress': {
     readonly step: string;
@@ -60,7 +73,9 @@ interface EventBodies {
   result: { readonly digest?: string; readonly names: readonly string[]; readonly seconds: number };
 }
 
-export type BuildEvent = { [T in keyof EventBodies]: { readonly type: T } & EventBodies[T] }[keyof EventBodies];
+export type BuildEvent = {
+  [T in keyof EventBodies]: { readonly type: T } & EventBodies[T];
+}[keyof EventBodies];
 export type BuildEventOf<T extends BuildEvent['type']> = Extract<BuildEvent, { type: T }>;
 
 /** Where events go. Must not throw, and must return at once. */

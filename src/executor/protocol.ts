@@ -16,7 +16,12 @@ export type ExecMount =
       readonly readonly: boolean;
       readonly propagation?: string;
     }
-  | { readonly type: 'tmpfs'; readonly target: string; readonly size?: number; readonly mode?: number }
+  | {
+      readonly type: 'tmpfs';
+      readonly target: string;
+      readonly size?: number;
+      readonly mode?: number;
+    }
   | {
       /** Files of a stack of layers at `path`; what is written there is dropped. */
       readonly type: 'layers';
@@ -45,7 +50,11 @@ export interface ExecRequest {
   readonly env: readonly string[];
   /** Absolute; made with the owner below when it does not exist. */
   readonly cwd: string;
-  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
+  readonly user: {
+    readonly uid: number;
+    readonly gid: number;
+    readonly additionalGids: readonly number[];
+  };
   readonly hostname?: string;
   readonly network: 'host' | 'none';
   /** `name → address`, for /etc/hosts. */
@@ -58,7 +67,11 @@ export interface ExecRequest {
   readonly capDrop?: readonly string[];
   /** Bytes of /dev/shm. */
   readonly shmSize?: number;
-  readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  readonly ulimits?: readonly {
+    readonly name: string;
+    readonly soft: number;
+    readonly hard: number;
+  }[];
   readonly cgroupParent?: string;
   /** 'none': stdin is empty, output arrives as events. 'inherit': the executor's own stdio (`tsbuild run`). */
   readonly stdio: 'none' | 'inherit';

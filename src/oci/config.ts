@@ -107,7 +107,9 @@ const configSchema = v.looseObject({
 
 /** Reads an image configuration; fields that are `null` are taken as absent. @throws TsbuildError `MANIFEST` */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {
-  return dropNulls(check(configSchema, parseJson(bytes, 'image configuration'), 'image configuration')) as ImageConfig;
+  return dropNulls(
+    check(configSchema, parseJson(bytes, 'image configuration'), 'image configuration'),
+  ) as ImageConfig;
 }
 
 /** `Env` as a map; a later value replaces an earlier one. */

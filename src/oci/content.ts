@@ -28,7 +28,11 @@ export interface Pusher {
    * Stores a blob (or a manifest, told apart by media type). Idempotent. `open` is called only if the bytes are needed,
    * and again if they are needed again (a retry).
    */
-  push(descriptor: Descriptor, open: () => Promise<Readable>, options?: CallOptions): Promise<PushOutcome>;
+  push(
+    descriptor: Descriptor,
+    open: () => Promise<Readable>,
+    options?: CallOptions,
+  ): Promise<PushOutcome>;
 }
 
 export interface Resolver {

@@ -22,17 +22,27 @@ export function isDigest(text: string): boolean {
 }
 
 /** @throws TsbuildError `MANIFEST` if `text` is not a sha256 digest, the only algorithm that is supported. */
-export function parseDigest<D extends Digest | DiffID | ChainID | CacheKey = Digest>(text: string): D {
-  if (!PATTERN.test(text)) throw new TsbuildError('MANIFEST', `not a sha256 digest: ${JSON.stringify(text.slice(0, 200))}`);
+export function parseDigest<D extends Digest | DiffID | ChainID | CacheKey = Digest>(
+  text: string,
+): D {
+  if (!PATTERN.test(text))
+    throw new TsbuildError(
+      'MANIFEST',
+      `not a sha256 digest: ${JSON.stringify(text.slice(0, 200))}`,
+    );
   return text as D;
 }
 
-export function digestOf<D extends Digest | DiffID | ChainID | CacheKey = Digest>(bytes: BinaryLike): D {
+export function digestOf<D extends Digest | DiffID | ChainID | CacheKey = Digest>(
+  bytes: BinaryLike,
+): D {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as D;
 }
 
 /** From the 64 hex digits of a finished hash. */
-export function digestFromHex<D extends Digest | DiffID | ChainID | CacheKey = Digest>(hex: string): D {
+export function digestFromHex<D extends Digest | DiffID | ChainID | CacheKey = Digest>(
+  hex: string,
+): D {
   return parseDigest<D>(`sha256:${hex}`);
 }
 

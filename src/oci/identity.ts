@@ -9,5 +9,7 @@ export function chainID(diffIDs: readonly DiffID[]): ChainID | undefined {
 }
 
 export function extendChain(parent: ChainID | undefined, diffID: DiffID): ChainID {
-  return parent === undefined ? (diffID as string as ChainID) : digestOf<ChainID>(`${parent} ${diffID}`);
+  return parent === undefined
+    ? (diffID as string as ChainID)
+    : digestOf<ChainID>(`${parent} ${diffID}`);
 }

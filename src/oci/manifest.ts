@@ -6,7 +6,14 @@
 import * as v from 'valibot';
 import { TsbuildError } from '../errors.ts';
 import { type Descriptor, descriptorSchema } from './descriptor.ts';
-import { DOCKER_LIST, DOCKER_MANIFEST, isIndexType, isManifestType, OCI_INDEX, OCI_MANIFEST } from './media-types.ts';
+import {
+  DOCKER_LIST,
+  DOCKER_MANIFEST,
+  isIndexType,
+  isManifestType,
+  OCI_INDEX,
+  OCI_MANIFEST,
+} from './media-types.ts';
 
 export interface Manifest {
   readonly schemaVersion: 2;
@@ -43,7 +50,10 @@ const manifestSchema = v.looseObject({
   config: descriptorSchema,
   layers: v.pipe(v.array(descriptorSchema), v.maxLength(MAX_LAYERS)),
 });
-const indexSchema = v.looseObject({ ...shared, manifests: v.pipe(v.array(descriptorSchema), v.maxLength(MAX_LAYERS)) });
+const indexSchema = v.looseObject({
+  ...shared,
+  manifests: v.pipe(v.array(descriptorSchema), v.maxLength(MAX_LAYERS)),
+});
 
 /**
  * Reads a manifest or an index. `mediaType` is what the carrier said (descriptor, Content-Type); the document's own
@@ -53,19 +63,30 @@ const indexSchema = v.looseObject({ ...shared, manifests: v.pipe(v.array(descrip
 export function parseManifestOrIndex(bytes: Uint8Array, mediaType?: string): Manifest | Index {
   if (bytes.byteLength > MAX_MANIFEST_BYTES) throw invalid('it is larger than 4 MiB');
   const json = parseJson(bytes, 'manifest');
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw invalid('it is not a JSON object');
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw invalid('it is not a JSON object');
   if ('schemaVersion' in json && json.schemaVersion === 1) {
-    throw new TsbuildError('MANIFEST', 'the image has a manifest of schema version 1, which is obsolete', {
-      hint: 'push the image again with a current tool',
-    });
+    throw new TsbuildError(
+      'MANIFEST',
+      'the image has a manifest of schema version 1, which is obsolete',
+      {
+        hint: 'push the image again with a current tool',
+      },
+    );
   }
-  const declared = 'mediaType' in json && typeof json.mediaType === 'string' ? json.mediaType : mediaType;
+  const declared =
+    'mediaType' in json && typeof json.mediaType === 'string' ? json.mediaType : mediaType;
   // A document that can be read as both kinds is an attack on whoever reads it the other way (CVE-2021-41190).
-  if ('manifests' in json && ('layers' in json || 'config' in json)) throw invalid('it is both a manifest and an index');
+  if ('manifests' in json && ('layers' in json || 'config' in json))
+    throw invalid('it is both a manifest and an index');
   const type = declared ?? ('manifests' in json ? OCI_INDEX : OCI_MANIFEST);
   if (isIndexType(type)) return { ...check(indexSchema, json, 'index'), mediaType: type } as Index;
-  if (isManifestType(type)) return { ...check(manifestSchema, json, 'manifest'), mediaType: type } as Manifest;
-  throw new TsbuildError('MANIFEST', `unsupported manifest type ${JSON.stringify(type.slice(0, 200))}`);
+  if (isManifestType(type))
+    return { ...check(manifestSchema, json, 'manifest'), mediaType: type } as Manifest;
+  throw new TsbuildError(
+    'MANIFEST',
+    `unsupported manifest type ${JSON.stringify(type.slice(0, 200))}`,
+  );
 }
 
 export function isIndex(document: Manifest | Index): document is Index {
@@ -91,12 +112,19 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
 }
 
 /** Checks a document from outside against its schema. @throws TsbuildError `MANIFEST` naming the field. */
-export function check<S extends v.GenericSchema>(schema: S, value: unknown, what: string): v.InferOutput<S> {
+export function check<S extends v.GenericSchema>(
+  schema: S,
+  value: unknown,
+  what: string,
+): v.InferOutput<S> {
   const result = v.safeParse(schema, value, { abortEarly: true });
   if (result.success) return result.output;
   const issue = result.issues[0];
   const path = v.getDotPath(issue) ?? '';
-  throw new TsbuildError('MANIFEST', `${what} is not valid: ${path ? `${path}: ` : ''}${issue.message}`);
+  throw new TsbuildError(
+    'MANIFEST',
+    `${what} is not valid: ${path ? `${path}: ` : ''}${issue.message}`,
+  );
 }
 
 function invalid(why: string): TsbuildError {

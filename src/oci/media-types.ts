@@ -23,7 +23,11 @@ export function isManifestType(mediaType: string): boolean {
 
 /** How a layer blob is squeezed; `undefined` if the type is not that of a layer. */
 export function layerCompression(mediaType: string): Compression | undefined {
-  switch (mediaType.replace('layer.nondistributable.', 'layer.').replace('image.rootfs.foreign.', 'image.rootfs.')) {
+  switch (
+    mediaType
+      .replace('layer.nondistributable.', 'layer.')
+      .replace('image.rootfs.foreign.', 'image.rootfs.')
+  ) {
     case OCI_LAYER:
     case DOCKER_LAYER:
       return 'none';
@@ -38,5 +42,9 @@ export function layerCompression(mediaType: string): Compression | undefined {
 }
 
 export function ociLayerType(compression: Compression): string {
-  return compression === 'none' ? OCI_LAYER : compression === 'gzip' ? OCI_LAYER_GZIP : OCI_LAYER_ZSTD;
+  return compression === 'none'
+    ? OCI_LAYER
+    : compression === 'gzip'
+      ? OCI_LAYER_GZIP
+      : OCI_LAYER_ZSTD;
 }

@@ -63,7 +63,10 @@ export function samePlatform(a: Platform, b: Platform): boolean {
 
 /** The platform of this machine. Reads only what Node already knows. */
 export function hostPlatform(): Platform {
-  return normalizePlatform({ os: 'linux', architecture: process.arch === 'ppc64' ? 'ppc64le' : process.arch });
+  return normalizePlatform({
+    os: 'linux',
+    architecture: process.arch === 'ppc64' ? 'ppc64le' : process.arch,
+  });
 }
 
 /**
@@ -73,12 +76,17 @@ export function hostPlatform(): Platform {
 export function compatiblePlatforms(platform: Platform): readonly Platform[] {
   const { os, architecture, variant } = normalizePlatform(platform);
   const arm = (highest: number): Platform[] =>
-    [8, 7, 6, 5].filter((v) => v <= highest).map((v) => ({ os, architecture: 'arm', variant: `v${v}` }));
+    [8, 7, 6, 5]
+      .filter((v) => v <= highest)
+      .map((v) => ({ os, architecture: 'arm', variant: `v${v}` }));
   if (architecture === 'arm') return arm(Number(variant?.slice(1) ?? 7));
-  if (architecture === 'arm64') return [{ os, architecture, ...(variant ? { variant } : {}) }, ...arm(8)];
+  if (architecture === 'arm64')
+    return [{ os, architecture, ...(variant ? { variant } : {}) }, ...arm(8)];
   if (architecture === 'amd64') {
     const level = Number(variant?.slice(1) ?? 1);
-    const levels = [4, 3, 2].filter((v) => v <= level).map((v) => ({ os, architecture, variant: `v${v}` }));
+    const levels = [4, 3, 2]
+      .filter((v) => v <= level)
+      .map((v) => ({ os, architecture, variant: `v${v}` }));
     return [...levels, { os, architecture }, { os, architecture: '386' }];
   }
   return [{ os, architecture, ...(variant ? { variant } : {}) }];

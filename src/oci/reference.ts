@@ -14,12 +14,17 @@ export interface Reference {
 
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
-const REGISTRY = /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
+const REGISTRY =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?$/;
 
 /** @throws TsbuildError `USAGE` saying which part is wrong. */
 export function parseReference(text: string): Reference {
   const fail = (why: string, hint?: string): never => {
-    throw new TsbuildError('USAGE', `invalid image reference ${JSON.stringify(text.slice(0, 300))}: ${why}`, hint ? { hint } : {});
+    throw new TsbuildError(
+      'USAGE',
+      `invalid image reference ${JSON.stringify(text.slice(0, 300))}: ${why}`,
+      hint ? { hint } : {},
+    );
   };
   let rest = text;
   let digest: Digest | undefined;
@@ -41,13 +46,16 @@ export function parseReference(text: string): Reference {
   if (isHex64(rest)) fail('64 hex digits are an image id, not a name');
   const slash = rest.indexOf('/');
   const head = slash < 0 ? '' : rest.slice(0, slash);
-  const hasRegistry = head !== '' && (/[.:[]/.test(head) || head === 'localhost' || head !== head.toLowerCase());
+  const hasRegistry =
+    head !== '' && (/[.:[]/.test(head) || head === 'localhost' || head !== head.toLowerCase());
   let registry = hasRegistry ? head : 'docker.io';
   let repository = hasRegistry ? rest.slice(slash + 1) : rest;
   if (!REGISTRY.test(registry)) fail(`${JSON.stringify(registry)} is not a registry host`);
   if (registry === 'index.docker.io') registry = 'docker.io';
-  if (repository !== repository.toLowerCase()) fail('the repository must be in lower case', `try ${JSON.stringify(text.toLowerCase())}`);
-  if (!repository.split('/').every((component) => COMPONENT.test(component))) fail('the repository has a component that is not allowed');
+  if (repository !== repository.toLowerCase())
+    fail('the repository must be in lower case', `try ${JSON.stringify(text.toLowerCase())}`);
+  if (!repository.split('/').every((component) => COMPONENT.test(component)))
+    fail('the repository has a component that is not allowed');
   if (registry === 'docker.io' && !repository.includes('/')) repository = `library/${repository}`;
   if (registry.length + repository.length > 255) fail('the name is longer than 255 characters');
   if (tag === undefined && digest === undefined) tag = 'latest';
@@ -63,7 +71,10 @@ export function formatReference(reference: Reference): string {
 /** As people write it: without what Docker fills in by itself. */
 export function familiarReference(reference: Reference): string {
   const { registry, repository, tag, digest } = reference;
-  const name = registry === 'docker.io' ? repository.replace(/^library\/(?=[^/]+$)/, '') : `${registry}/${repository}`;
+  const name =
+    registry === 'docker.io'
+      ? repository.replace(/^library\/(?=[^/]+$)/, '')
+      : `${registry}/${repository}`;
   return `${name}${tag ? `:${tag}` : ''}${digest ? `@${digest}` : ''}`;
 }
 

@@ -73,6 +73,9 @@ export function cleanPath(path: string): string {
 }
 
 /** A tree without files. */
-export const EMPTY_TREE: FileTree = { lookup: (path) => (path === '' ? EMPTY_ROOT : undefined), list: () => [] };
+export const EMPTY_TREE: FileTree = {
+  lookup: (path) => (path === '' ? EMPTY_ROOT : undefined),
+  list: () => [],
+};
 
 const EMPTY_ROOT: FileNode = { type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0n };

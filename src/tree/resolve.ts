@@ -17,7 +17,11 @@ export interface Resolved {
  * it is written, so the result can name a file to be made. An absolute link starts again at the root; `..` stops there.
  * @throws TsbuildError `COPY_SOURCE` if there are too many levels of symbolic links.
  */
-export function resolvePath(tree: FileTree, path: string, options: { followLast: boolean }): Resolved {
+export function resolvePath(
+  tree: FileTree,
+  path: string,
+  options: { followLast: boolean },
+): Resolved {
   const pending = path.split('/').reverse();
   const parents: string[] = [];
   let links = 0;
@@ -36,7 +40,10 @@ export function resolvePath(tree: FileTree, path: string, options: { followLast:
     }
     links += 1;
     if (links > MAX_LINKS) {
-      throw new TsbuildError('COPY_SOURCE', `too many levels of symbolic links: ${displayName(path)}`);
+      throw new TsbuildError(
+        'COPY_SOURCE',
+        `too many levels of symbolic links: ${displayName(path)}`,
+      );
     }
     const target = node.linkTarget ?? '';
     if (target.startsWith('/')) parents.length = 0;
