@@ -22,7 +22,9 @@ await build({
   external: ['koffi', 'zlib-sync'],
   define: { TSBUILD_VERSION: JSON.stringify(manifest.version) },
   // CommonJS packages inside an ES module bundle still ask for require().
-  banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
+  banner: {
+    js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",
+  },
   legalComments: 'none',
   minifySyntax: true,
   logLevel: 'warning',
