@@ -1,0 +1,79 @@
+/**
+ * The mountable form of a layer: what overlayfs gets as a lower directory. Made when something must really be mounted,
+ * once for each layer and store, and used by every process from then on. Two forms, the same to whoever mounts them:
+ *
+ * - `erofs`: `layers/<diffID>.erofs`, a small image of names and attributes whose file contents lie in the layer's tar
+ *   (erofs.ts). Nothing is unpacked; the executor mounts it in its own mount namespace, so it goes when that goes.
+ * - `directory`: `layers/<diffID>/`, the tar unpacked (apply.ts). Works everywhere.
+ *
+ * All of this runs in the executor:
+ *
+ *     const options = { home, rootless, mounts: '/run/executor/layers' };
+ *     const forms = probeForms(options);                                    // once
+ *     const { lower } = prepareMountable(layer, { ...options, forms });     // for each layer of a stack
+ */
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf } from '../errors.ts';
+import { diskError } from '../host/disk-error.ts';
+import { hexOf } from '../oci/digest.ts';
+import { openStore } from '../store/store.ts';
+import { applyLayer } from './apply.ts';
+import { readIndex } from './index-file.ts';
+import type { Layer } from './layer.ts';
+
+export type MountForm = 'erofs' | 'directory';
+
+export interface Mountable {
+  readonly form: MountForm;
+  /** For the `lowerdir` option of overlayfs. */
+  readonly lower: string;
+}
+
+export interface MountableOptions {
+  /** The store's home. */
+  readonly home: string;
+  /** Forms that work here, best first: the answer of {@link probeForms}. */
+  readonly forms: readonly MountForm[];
+  /** Whether the executor is in a user namespace: overlayfs is then mounted with `userxattr`. */
+  readonly rootless: boolean;
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/**
+ * The layer as a directory to be mounted from. Idempotent, and safe against other processes doing the same.
+ * @throws TsbuildError `ARCHIVE` if no filesystem can hold the layer, `DISK_FULL`, `UNSUPPORTED_HOST`, `STORE`
+ */
+export function prepareMountable(layer: Layer, options: MountableOptions): Mountable {
+  return { form: 'directory', lower: prepareDirectory(layer, options) };
+}
+
+function prepareDirectory(layer: Layer, options: MountableOptions): string {
+  const store = openStore(options.home);
+  // Without root, owners are mapped and whiteouts marked differently: such a directory is of no use to root, and back.
+  const name = hexOf(layer.diffID) + (options.rootless ? '.rootless' : '');
+  const directory = store.path('layers', name);
+  if (existsSync(directory)) return directory;
+  const temp = store.tempDir();
+  try {
+    const unpacked = join(temp, 'layer');
+    mkdirSync(unpacked);
+    applyLayer(readIndex(layer), unpacked, options);
+    renameUnlessThere(unpacked, directory);
+    return directory;
+  } catch (error) {
+    throw diskError(error, `unpack layer ${layer.diffID}`);
+  } finally {
+    rmSync(temp, { recursive: true, force: true });
+  }
+}
+
+/** The first process wins; what the others unpacked is the same. */
+function renameUnlessThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+  }
+}
