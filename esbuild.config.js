@@ -18,7 +18,8 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
-  chunkNames: 'chunks/[name]-[hash]',
+  // Beside the entries, so that a module finds them from wherever it was put.
+  chunkNames: '[name]-[hash]',
   external: ['koffi', 'zlib-sync'],
   define: { TSBUILD_VERSION: JSON.stringify(manifest.version) },
   // CommonJS packages inside an ES module bundle still ask for require().

@@ -1,0 +1,88 @@
+/**
+ * The parts that an operation of the API works with, made when they are first asked for and closed together at its end.
+ * This is where implementations are chosen and where the process's environment enters.
+ */
+import { existsSync } from 'node:fs';
+import { homedir, availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Executor } from './executor/protocol.ts';
+import type { Workers } from './host/workers.ts';
+import type { HostOptions } from './options.ts';
+import type { RegistryClient } from './registry/client.ts';
+import { openStore, type Store } from './store/store.ts';
+
+export interface Environment extends AsyncDisposable {
+  readonly store: Store;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cores: number;
+  workers(): Promise<Workers>;
+  registry(): Promise<RegistryClient>;
+  executor(): Promise<Executor>;
+}
+
+export function openEnvironment(options: HostOptions, onWarning: (message: string) => void): Environment {
+  const env = options.env ?? process.env;
+  const home = options.home ?? defaultHome(env);
+  const opened: AsyncDisposable[] = [];
+  const once = <T extends AsyncDisposable>(open: () => Promise<T>) => {
+    let pending: Promise<T> | undefined;
+    return () => {
+      pending ??= open().then((part) => {
+        opened.push(part);
+        return part;
+      });
+      return pending;
+    };
+  };
+  const cores = availableParallelism();
+  return {
+    store: openStore(home),
+    env,
+    cores,
+    workers: once(async () => {
+      const { createWorkers } = await import('./host/workers.ts');
+      return createWorkers({ entry: entryFile('worker'), size: cores });
+    }),
+    registry: once(() => openRegistry(env, onWarning)),
+    executor: once(async () => {
+      const { createExecutor } = await import('./executor/client.ts');
+      return createExecutor({ home, entry: entryFile('executor'), env, onWarning });
+    }),
+    async [Symbol.asyncDispose]() {
+      for (const part of opened.reverse()) await part[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** DESIGN: `TSBUILD_HOME`; `/var/lib/tsbuild` as root; else `$XDG_DATA_HOME/tsbuild`. */
+export function defaultHome(env: Readonly<Record<string, string | undefined>>): string {
+  if (env.TSBUILD_HOME) return env.TSBUILD_HOME;
+  if (process.getuid?.() === 0) return '/var/lib/tsbuild';
+  return join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'tsbuild');
+}
+
+/** Where docker keeps its configuration: `DOCKER_CONFIG`, else `~/.docker`. */
+export function dockerConfigFile(env: Readonly<Record<string, string | undefined>>): string {
+  return join(env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker'), 'config.json');
+}
+
+/** A process entry of the built package: beside this file in dist/, or in dist/ when run from source. */
+export function entryFile(name: 'executor' | 'worker'): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const built = join(here, `${name}.js`);
+  return existsSync(built) ? built : join(here, '..', 'dist', `${name}.js`);
+}
+
+async function openRegistry(
+  env: Readonly<Record<string, string | undefined>>,
+  onWarning: (message: string) => void,
+): Promise<RegistryClient> {
+  const { createRegistryClient } = await import('./registry/client.ts');
+  const { createKeychain } = await import('./registry/credentials.ts');
+  return createRegistryClient({
+    userAgent: `tsbuild/${TSBUILD_VERSION}`,
+    keychain: createKeychain({ configFile: dockerConfigFile(env), env }),
+    onWarning,
+  });
+}
