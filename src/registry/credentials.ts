@@ -1,0 +1,111 @@
+/**
+ * Where credentials come from: docker's config.json, the credential helpers that it names, and podman's auth.json. A
+ * {@link Keychain} is asked for one registry at a time; credentials of another never leave their file.
+ */
+import { readFileSync } from 'node:fs';
+import { errnoOf, TsbuildError } from '../errors.ts';
+import { type AuthFile, findAuth, parseAuthFile } from './auth-file.ts';
+import { type HelperOptions, helperGet } from './credential-helper.ts';
+
+export type Credentials =
+  | { readonly username: string; readonly password: string }
+  /** Exchanged for tokens at the registry's token server. */
+  | { readonly identityToken: string }
+  /** A bearer token as it is. */
+  | { readonly registryToken: string };
+
+export interface Keychain {
+  /** Credentials for a registry as it is called in references; `undefined` if there are none. */
+  credentials(registry: string): Promise<Credentials | undefined>;
+}
+
+export interface KeychainOptions {
+  /** Looked at in this order; files that do not exist are skipped. */
+  readonly files: readonly string[];
+  /** The text of a config.json that comes before all files (`DOCKER_AUTH_CONFIG`). */
+  readonly inline?: string;
+  /** For credential helpers: where their programs are found, and what they see. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly onWarning?: (message: string) => void;
+}
+
+/** Reads the files anew with each question: they may change while a long build runs. */
+export function createKeychain(options: KeychainOptions): Keychain {
+  return {
+    async credentials(registry) {
+      if (options.inline) {
+        const found = findAuth(parseAuthFile(options.inline, 'DOCKER_AUTH_CONFIG').auths, registry);
+        if (found !== undefined) return found;
+      }
+      for (const file of options.files) {
+        const config = readAuthFile(file);
+        const found = config === undefined ? undefined : await fromFile(config, registry, options);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    },
+  };
+}
+
+/** The files that docker and podman would use, in the order of preference; the first is where `login` writes. */
+export function credentialFiles(
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+): string[] {
+  const docker = `${env.DOCKER_CONFIG || `${home}/.docker`}/config.json`;
+  const podman = [
+    env.REGISTRY_AUTH_FILE,
+    env.XDG_RUNTIME_DIR && `${env.XDG_RUNTIME_DIR}/containers/auth.json`,
+    `${env.XDG_CONFIG_HOME || `${home}/.config`}/containers/auth.json`,
+  ];
+  return [docker, ...podman.filter((file): file is string => Boolean(file))];
+}
+
+/** @throws TsbuildError `USAGE` if it is there and cannot be read; absence is `undefined`. */
+export function readAuthFile(file: string): AuthFile | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    const errno = errnoOf(cause);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return undefined;
+    throw new TsbuildError('USAGE', `read credentials from ${file}: ${errno ?? 'failed'}`, {
+      cause,
+    });
+  }
+  return parseAuthFile(text, file);
+}
+
+/** A helper named for the registry, then the helper for all, then the file's own entries. */
+async function fromFile(
+  config: AuthFile,
+  registry: string,
+  options: KeychainOptions,
+): Promise<Credentials | undefined> {
+  const helper: HelperOptions = { env: options.env };
+  const named = config.credHelpers[registry];
+  if (named !== undefined) {
+    const found = await helperGet(named, registry, helper);
+    if (found !== undefined) return found;
+  } else if (config.credsStore !== undefined) {
+    const found = await fromStore(config.credsStore, registry, helper, options.onWarning);
+    if (found !== undefined) return found;
+  }
+  return findAuth(config.auths, registry);
+}
+
+/** A config.json copied from a desktop names a store that this machine does not have: no reason to pull nothing at all. */
+async function fromStore(
+  name: string,
+  registry: string,
+  helper: HelperOptions,
+  warn: KeychainOptions['onWarning'],
+): Promise<Credentials | undefined> {
+  try {
+    return await helperGet(name, registry, helper);
+  } catch (error) {
+    if (!(error instanceof TsbuildError) || errnoOf(error.cause) !== 'ENOENT') throw error;
+    warn?.(`${error.message}; going on without it`);
+    return undefined;
+  }
+}

@@ -1,0 +1,116 @@
+/** One repository of a registry in the roles of oci/content.ts. */
+import { Readable } from 'node:stream';
+import { TsbuildError } from '../errors.ts';
+import type {
+  CallOptions,
+  Fetcher,
+  Pusher,
+  PushOutcome,
+  Resolver,
+  Tagger,
+} from '../oci/content.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { digestOf } from '../oci/digest.ts';
+import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { blobExists, fetchBlob } from './blobs.ts';
+import { readBounded } from './http.ts';
+import { type FetchedManifest, fetchManifest, putManifest, resolveManifest } from './manifests.ts';
+import type { Session } from './session.ts';
+import { type PushOptions, pushBlob } from './upload.ts';
+
+export interface Repository extends Fetcher, Pusher, Resolver, Tagger {
+  readonly registry: string;
+  readonly repository: string;
+  push(
+    descriptor: Descriptor,
+    open: () => Promise<Readable>,
+    options?: PushOptions,
+  ): Promise<PushOutcome>;
+  /** A manifest or index with its bytes, in one request; `undefined` if there is none. */
+  fetchManifest(tagOrDigest: string, options?: CallOptions): Promise<FetchedManifest | undefined>;
+  /** Stores a manifest or index under a tag or its digest. */
+  putManifest(
+    tagOrDigest: string,
+    descriptor: Descriptor,
+    bytes: Uint8Array,
+    options?: CallOptions,
+  ): Promise<void>;
+}
+
+export function createRepository(session: Session, repository: string): Repository {
+  const resolve = (tagOrDigest: string, options?: CallOptions) =>
+    resolveManifest(session, repository, tagOrDigest, options);
+  const getManifest = (tagOrDigest: string, options?: CallOptions) =>
+    fetchManifest(session, repository, tagOrDigest, options);
+
+  const manifestBytes = async (descriptor: Descriptor, options?: CallOptions): Promise<Buffer> => {
+    const found = await getManifest(descriptor.digest, options);
+    if (found === undefined)
+      throw new TsbuildError(
+        'NOT_FOUND',
+        `${session.registry}/${repository} has no manifest ${descriptor.digest}`,
+      );
+    if (found.bytes.length === descriptor.size) return found.bytes;
+    throw new TsbuildError(
+      'DIGEST_MISMATCH',
+      `manifest ${descriptor.digest} from ${session.registry} has ${found.bytes.length} bytes instead of ${descriptor.size}`,
+    );
+  };
+  const push = async (
+    descriptor: Descriptor,
+    open: () => Promise<Readable>,
+    options: PushOptions = {},
+  ): Promise<PushOutcome> => {
+    if (!isDocument(descriptor)) return pushBlob(session, repository, descriptor, open, options);
+    if ((await resolve(descriptor.digest, options)) !== undefined) return 'exists';
+    await putManifest(
+      session,
+      repository,
+      descriptor.digest,
+      descriptor,
+      await read(descriptor, open),
+      options,
+    );
+    return 'pushed';
+  };
+  return {
+    registry: session.registry,
+    repository,
+    resolve,
+    push,
+    exists: async (descriptor, options) =>
+      isDocument(descriptor)
+        ? (await resolve(descriptor.digest, options)) !== undefined
+        : blobExists(session, repository, descriptor, options),
+    fetch: async (descriptor, options) =>
+      isDocument(descriptor)
+        ? Readable.from([await manifestBytes(descriptor, options)], { objectMode: false })
+        : fetchBlob(session, repository, descriptor, options),
+    tag: async (tag, descriptor, options) =>
+      putManifest(
+        session,
+        repository,
+        tag,
+        descriptor,
+        await manifestBytes(descriptor, options),
+        options,
+      ),
+    fetchManifest: getManifest,
+    putManifest: (tagOrDigest, descriptor, bytes, options) =>
+      putManifest(session, repository, tagOrDigest, descriptor, bytes, options),
+  };
+}
+
+/** Manifests and indexes have end-points of their own. */
+function isDocument({ mediaType }: Descriptor): boolean {
+  return isManifestType(mediaType) || isIndexType(mediaType);
+}
+
+async function read(descriptor: Descriptor, open: () => Promise<Readable>): Promise<Buffer> {
+  const bytes = await readBounded(await open(), descriptor.size + 1);
+  if (bytes.length === descriptor.size && digestOf(bytes) === descriptor.digest) return bytes;
+  throw new TsbuildError(
+    'DIGEST_MISMATCH',
+    `manifest to push does not have the digest ${descriptor.digest}`,
+  );
+}

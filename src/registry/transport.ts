@@ -1,0 +1,141 @@
+/**
+ * One HTTP exchange over a pool of connections. Each origin has two pools, for reading and for writing: copying within
+ * one registry holds a download open while the upload that drinks it waits for a connection, and with a single bounded
+ * pool, as many such copies as there are connections would wait for each other for ever.
+ */
+import type { Readable } from 'node:stream';
+import { rootCertificates } from 'node:tls';
+import type { Dispatcher } from 'undici';
+import { isLoopback } from './endpoint.ts';
+import { broken } from './error.ts';
+import type { Exchange, HttpBody, HttpRequest } from './http.ts';
+import { watchedBody } from './watched-body.ts';
+
+export interface TlsOptions {
+  /** PEM; added to the authorities that Node knows. */
+  readonly ca?: string;
+  /** PEM; shown to this host only. */
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** As the environment variables of these names have it. Loopback hosts are never proxied. */
+export interface ProxyOptions {
+  readonly http?: string;
+  readonly https?: string;
+  readonly no?: string;
+}
+
+export interface TransportOptions {
+  readonly userAgent: string;
+  readonly insecure?: readonly string[];
+  readonly tls?: (host: string) => TlsOptions | undefined;
+  readonly proxy?: ProxyOptions;
+  readonly connections?: number;
+  readonly stallMilliseconds?: number;
+}
+
+export interface Transport {
+  readonly send: Exchange;
+  close(): Promise<void>;
+}
+
+const CONNECT_MILLISECONDS = 30_000;
+const STALL_MILLISECONDS = 60_000;
+const CONNECTIONS = 6;
+
+export function createTransport(options: TransportOptions): Transport {
+  const pools = new Map<string, Promise<Dispatcher>>();
+  /** Where something has answered before: what is refused there now may be taken again in a moment. */
+  const reached = new Set<string>();
+  const stall = options.stallMilliseconds ?? STALL_MILLISECONDS;
+
+  const poolFor = (request: HttpRequest): Promise<Dispatcher> => {
+    const key = `${request.body === undefined ? 'read' : 'write'} ${request.url.origin}`;
+    const known = pools.get(key);
+    if (known !== undefined) return known;
+    const made = createPool(request.url, options);
+    pools.set(key, made);
+    return made;
+  };
+
+  const send: Exchange = async (request) => {
+    request.signal?.throwIfAborted();
+    const pool = await poolFor(request);
+    const sending = watchedBody(request.body, stall);
+    try {
+      const answer = await pool.request({
+        origin: request.url.origin,
+        path: request.url.pathname + request.url.search,
+        method: request.method,
+        headers: {
+          'user-agent': options.userAgent,
+          ...sizeHeader(request.body),
+          ...request.headers,
+        },
+        body: sending.bytes as Readable | null,
+        headersTimeout: request.answerMilliseconds ?? stall,
+        bodyTimeout: stall,
+        signal: eitherSignal(request.signal, sending.signal) ?? null,
+      });
+      reached.add(request.url.origin);
+      return {
+        status: answer.statusCode,
+        url: request.url,
+        headers: answer.headers,
+        body: answer.body,
+      };
+    } catch (cause) {
+      request.signal?.throwIfAborted();
+      if (sending.sourceFailure !== undefined) throw sending.sourceFailure;
+      throw broken(request, cause, { reached: reached.has(request.url.origin) });
+    }
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all([...pools.values()].map(async (pool) => (await pool).destroy()));
+  };
+  return { send, close };
+}
+
+async function createPool(url: URL, options: TransportOptions): Promise<Dispatcher> {
+  // Loaded by the first request of a process: a build in which nothing changed needs no network.
+  const { Agent, EnvHttpProxyAgent } = await import('undici');
+  const tls = options.tls?.(url.host);
+  const connect = {
+    timeout: CONNECT_MILLISECONDS,
+    rejectUnauthorized: !isInsecure(url, options.insecure ?? []),
+    ...(tls?.ca === undefined ? {} : { ca: [...rootCertificates, tls.ca] }),
+    ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
+    ...(tls?.key === undefined ? {} : { key: tls.key }),
+  };
+  const common = { connections: options.connections ?? CONNECTIONS, connect, pipelining: 1 };
+  const { http, https, no } = options.proxy ?? {};
+  if ((!http && !https) || isLoopback(url.hostname)) return new Agent(common);
+  // Empty strings, not `undefined`, which would make it look at the environment of the process.
+  return new EnvHttpProxyAgent({
+    ...common,
+    requestTls: connect,
+    // Proxies let CONNECT through to port 443 alone.
+    proxyTunnel: false,
+    httpProxy: http ?? '',
+    httpsProxy: https ?? http ?? '',
+    noProxy: no ?? '',
+  });
+}
+
+/** Loopback is trusted with any certificate, as docker does: who can answer there is on this machine already. */
+export function isInsecure(url: URL, insecure: readonly string[]): boolean {
+  return isLoopback(url.hostname) || insecure.includes(url.host) || insecure.includes(url.hostname);
+}
+
+function sizeHeader(body: HttpBody | undefined): Record<string, string> {
+  if (body === undefined) return {};
+  return { 'content-length': String(body instanceof Uint8Array ? body.byteLength : body.size) };
+}
+
+function eitherSignal(
+  a: AbortSignal | undefined,
+  b: AbortSignal | undefined,
+): AbortSignal | undefined {
+  return a !== undefined && b !== undefined ? AbortSignal.any([a, b]) : (a ?? b);
+}
