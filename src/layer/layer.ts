@@ -38,6 +38,32 @@ export interface LayerIndex {
   readonly entries: ReadonlyMap<string, LayerEntry>;
 }
 
+/**
+ * An index as its file has it: a tree of records, each known by a number, of which nothing is parsed before it is asked
+ * for. Record 0 is the root. A builder reads few paths of many layers, so this, not the map, is the quick way.
+ */
+export interface LayerView extends LayerIndex {
+  /** The record of one name in a directory, or -1. Whiteouts are found too. */
+  child(directory: number, name: string): number;
+  /** Records of all names in a directory, whiteouts too: from `start` on, before `end`, sorted by code unit. */
+  children(directory: number): { readonly start: number; readonly end: number };
+  nameOf(record: number): string;
+  kindOf(record: number): 'directory' | 'other' | 'whiteout';
+  /** A directory that the tar does not have, but that its paths lie in: a plain one, 0755, of root. */
+  isImplicit(record: number): boolean;
+  isOpaque(record: number): boolean;
+  /** @throws TypeError for a whiteout, which has no node. */
+  nodeOf(record: number): LayerNode;
+}
+
+/** What a layer just written is: its files, and their names once it is adopted by a store. */
+export interface WrittenLayer {
+  readonly diffID: DiffID;
+  readonly size: number;
+  readonly tar: string;
+  readonly index: string;
+}
+
 /** One path to be written into a new layer, in the order given; a directory before what lies in it. */
 export type LayerInput =
   | { readonly path: string; readonly node: FileNode; readonly opaque?: boolean }

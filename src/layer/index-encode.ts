@@ -1,0 +1,198 @@
+/** Makes an index file of a layer's entries. The layout is in columns.ts, the way back in index-file.ts. */
+import { createHash } from 'node:crypto';
+import { encodeName } from '../host/path-bytes.ts';
+import { baseName, type FileNode, parentPath } from '../tree/file-tree.ts';
+import {
+  allocateColumns,
+  type Columns,
+  HASH_BYTES,
+  HASHED_FLAG,
+  KINDS,
+  type Kind,
+  NO_ORDER,
+  OPAQUE_FLAG,
+} from './columns.ts';
+import { IMPLICIT_DIRECTORY } from './entry-set.ts';
+import type { LayerEntry } from './layer.ts';
+
+interface TreeRecord {
+  readonly name: string;
+  entry: LayerEntry | undefined;
+  order: number;
+  children: TreeRecord[] | undefined;
+  /** Numbers of records. */
+  parent: number;
+  firstChild: number;
+}
+
+/**
+ * The bytes of an index file. Entries are in the order of the tar, each path once, nothing below what is no directory
+ * (an {@link EntrySet} sees to that). `content` of files points into the tar.
+ */
+export function encodeIndex(entries: Iterable<LayerEntry>, tarSize: number): Buffer {
+  const records = breadthFirst(buildTree(entries));
+  const pool = createPool(records);
+  const columns = allocateColumns(records.length, pool.bytes.length, tarSize);
+  pool.bytes.copy(columns.pool);
+  columns.nameAt.set(pool.nameAt);
+  columns.nameLength.set(pool.nameLength);
+  columns.extraAt.set(pool.extraAt);
+  const inodes = numberInodes(records);
+  for (let i = 0; i < records.length; i += 1) fillRecord(columns, i, records[i]!, inodes);
+  const body = columns.bytes.subarray(0, columns.bytes.length - HASH_BYTES);
+  createHash('sha256').update(body).digest().copy(columns.bytes, body.length);
+  return columns.bytes;
+}
+
+function buildTree(entries: Iterable<LayerEntry>): TreeRecord {
+  const root = newRecord('');
+  const known = new Map([['', root]]);
+  const obtain = (path: string): TreeRecord => {
+    const found = known.get(path);
+    if (found !== undefined) return found;
+    const record = newRecord(baseName(path));
+    known.set(path, record);
+    const parent = obtain(parentPath(path));
+    parent.children ??= [];
+    parent.children.push(record);
+    return record;
+  };
+  let order = 0;
+  for (const entry of entries) {
+    const record = obtain(entry.path);
+    record.entry = entry;
+    record.order = order;
+    order += 1;
+  }
+  return root;
+}
+
+function newRecord(name: string): TreeRecord {
+  return { name, entry: undefined, order: NO_ORDER, children: undefined, parent: 0, firstChild: 0 };
+}
+
+function breadthFirst(root: TreeRecord): TreeRecord[] {
+  const records = [root];
+  for (let at = 0; at < records.length; at += 1) {
+    const record = records[at]!;
+    record.children?.sort((a, b) => (a.name < b.name ? -1 : 1));
+    record.firstChild = records.length;
+    for (const child of record.children ?? []) {
+      child.parent = at;
+      records.push(child);
+    }
+  }
+  return records;
+}
+
+/** Only inodes of two records or more count: whether a file has links elsewhere is not for this layer to say. */
+function numberInodes(records: readonly TreeRecord[]): Map<string, number> {
+  const uses = new Map<string, number>();
+  for (const { entry } of records) {
+    if (entry === undefined || 'whiteout' in entry || entry.node.inode === undefined) continue;
+    uses.set(entry.node.inode, (uses.get(entry.node.inode) ?? 0) + 1);
+  }
+  const numbers = new Map<string, number>();
+  for (const [inode, count] of uses) if (count > 1) numbers.set(inode, numbers.size + 1);
+  return numbers;
+}
+
+function fillRecord(
+  columns: Columns,
+  i: number,
+  record: TreeRecord,
+  inodes: Map<string, number>,
+): void {
+  const { entry, children } = record;
+  columns.parent[i] = record.parent;
+  columns.order[i] = record.order;
+  columns.kind[i] = KINDS.indexOf(kindOf(entry));
+  columns.firstChild[i] = record.firstChild;
+  columns.childCount[i] = children?.length ?? 0;
+  if (entry !== undefined && 'whiteout' in entry) return;
+  fillNode(columns, i, entry?.node ?? IMPLICIT_DIRECTORY, inodes);
+  if (entry?.opaque) columns.flags[i]! |= OPAQUE_FLAG;
+}
+
+function kindOf(entry: LayerEntry | undefined): Kind {
+  if (entry === undefined) return 'implicit';
+  return 'whiteout' in entry ? 'whiteout' : entry.node.type;
+}
+
+function fillNode(columns: Columns, i: number, node: FileNode, inodes: Map<string, number>): void {
+  columns.size[i] = node.size;
+  columns.offset[i] =
+    node.content !== undefined && 'offset' in node.content ? node.content.offset : 0;
+  columns.mtime[i] = node.mtime;
+  columns.uid[i] = node.uid;
+  columns.gid[i] = node.gid;
+  columns.mode[i] = node.mode;
+  if (node.inode !== undefined) columns.inode[i] = inodes.get(node.inode) ?? 0;
+  if (node.sha256 !== undefined) {
+    columns.sha256.write(node.sha256, i * HASH_BYTES, 'hex');
+    columns.flags[i]! |= HASHED_FLAG;
+  }
+}
+
+interface Pool {
+  readonly bytes: Buffer;
+  readonly nameAt: Uint32Array;
+  readonly nameLength: Uint16Array;
+  readonly extraAt: Uint32Array;
+}
+
+function createPool(records: readonly TreeRecord[]): Pool {
+  // 0 means that there is nothing, so nothing lies there.
+  const pieces: Buffer[] = [Buffer.alloc(1)];
+  let end = 1;
+  const add = (bytes: Buffer): number => {
+    pieces.push(bytes);
+    end += bytes.length;
+    return end - bytes.length;
+  };
+  const count = records.length;
+  const nameAt = new Uint32Array(count);
+  const nameLength = new Uint16Array(count);
+  const extraAt = new Uint32Array(count);
+  records.forEach(({ name, entry }, i) => {
+    const bytes = encodeName(name);
+    nameAt[i] = add(bytes);
+    nameLength[i] = bytes.length;
+    if (entry !== undefined && 'node' in entry && hasExtra(entry.node))
+      extraAt[i] = add(encodeExtra(entry.node));
+  });
+  return { bytes: Buffer.concat(pieces), nameAt, nameLength, extraAt };
+}
+
+function hasExtra(node: FileNode): boolean {
+  return node.linkTarget !== undefined || node.device !== undefined || node.xattrs !== undefined;
+}
+
+/** Presence bits, then what is present: device, link target, xattrs; texts and values behind their length. */
+function encodeExtra(node: FileNode): Buffer {
+  const parts: Buffer[] = [];
+  const number = (value: number) => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32LE(value);
+    parts.push(bytes);
+  };
+  const counted = (bytes: Uint8Array) => {
+    number(bytes.length);
+    parts.push(Buffer.from(bytes));
+  };
+  const xattrs = node.xattrs && Object.entries(node.xattrs);
+  number((node.device ? 1 : 0) | (node.linkTarget === undefined ? 0 : 2) | (xattrs ? 4 : 0));
+  if (node.device) {
+    number(node.device.major);
+    number(node.device.minor);
+  }
+  if (node.linkTarget !== undefined) counted(encodeName(node.linkTarget));
+  if (xattrs) {
+    number(xattrs.length);
+    for (const [name, value] of xattrs) {
+      counted(encodeName(name));
+      counted(value);
+    }
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,39 @@
+/** The index beside a layer's tar: read, and built again where it is missing or damaged. */
+import { readFileSync } from 'node:fs';
+import { errnoOf, TsbuildError } from '../errors.ts';
+import { writeFileAtomic } from '../host/atomic-file.ts';
+import { encodeIndex } from './index-encode.ts';
+import { viewIndex } from './index-view.ts';
+import type { Layer, LayerEntry, LayerView } from './layer.ts';
+import { scanLayer } from './scan.ts';
+
+/** What the layer holds. @throws TsbuildError `STORE` if neither index nor tar can be read, `ARCHIVE` if the tar is bad. */
+export function readIndex(layer: Layer): LayerView {
+  const bytes = readIfThere(layer.index);
+  return (bytes && viewIndex(bytes, layer)) ?? rebuildIndex(layer);
+}
+
+/** The view of entries that are in no file, as if they had been read from one. */
+export function indexOf(entries: Iterable<LayerEntry>, layer: Layer): LayerView {
+  return viewIndex(encodeIndex(entries, layer.size), layer)!;
+}
+
+function rebuildIndex(layer: Layer): LayerView {
+  const bytes = encodeIndex(scanLayer(layer.tar), layer.size);
+  try {
+    writeFileAtomic(layer.index, bytes);
+  } catch (error) {
+    // A store that we may only read serves as well, a bit slower.
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(error) ?? '')) throw error;
+  }
+  return viewIndex(bytes, layer)!;
+}
+
+function readIfThere(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT') return undefined;
+    throw new TsbuildError('STORE', `read layer index ${file}`, { cause });
+  }
+}

@@ -1,0 +1,156 @@
+/** An index file in memory, read in place: see columns.ts. */
+import { createHash } from 'node:crypto';
+import { decodeName } from '../host/path-bytes.ts';
+import { hexOf } from '../oci/digest.ts';
+import { type FileType, joinPath } from '../tree/file-tree.ts';
+import {
+  type Columns,
+  HASH_BYTES,
+  HASHED_FLAG,
+  KINDS,
+  type Kind,
+  NO_ORDER,
+  OPAQUE_FLAG,
+  openColumns,
+} from './columns.ts';
+import type { Layer, LayerEntry, LayerNode, LayerView } from './layer.ts';
+
+/** The view of an index file's bytes; `undefined` if they are damaged, outdated or of another tar. */
+export function viewIndex(bytes: Buffer, layer: Layer): LayerView | undefined {
+  const columns = openColumns(bytes, layer.size);
+  if (columns === undefined) return undefined;
+  const body = bytes.subarray(0, bytes.length - HASH_BYTES);
+  const isWhole = createHash('sha256').update(body).digest().equals(bytes.subarray(body.length));
+  return isWhole ? new IndexView(columns, layer) : undefined;
+}
+
+class IndexView implements LayerView {
+  readonly #columns: Columns;
+  readonly #tar: string;
+  readonly #inodePrefix: string;
+  #entries: ReadonlyMap<string, LayerEntry> | undefined;
+
+  constructor(columns: Columns, layer: Layer) {
+    this.#columns = columns;
+    this.#tar = layer.tar;
+    // Inodes of different layers must differ where their trees are merged.
+    this.#inodePrefix = `${hexOf(layer.diffID).slice(0, 16)}:`;
+  }
+
+  get entries(): ReadonlyMap<string, LayerEntry> {
+    this.#entries ??= this.#readAll();
+    return this.#entries;
+  }
+
+  child(directory: number, name: string): number {
+    let { start, end } = this.children(directory);
+    while (start < end) {
+      const middle = (start + end) >>> 1;
+      const here = this.nameOf(middle);
+      if (here === name) return middle;
+      if (here < name) start = middle + 1;
+      else end = middle;
+    }
+    return -1;
+  }
+
+  children(directory: number): { start: number; end: number } {
+    const start = this.#columns.firstChild[directory]!;
+    return { start, end: start + this.#columns.childCount[directory]! };
+  }
+
+  nameOf(record: number): string {
+    const { pool, nameAt, nameLength } = this.#columns;
+    const start = nameAt[record]!;
+    return decodeName(pool.subarray(start, start + nameLength[record]!));
+  }
+
+  kindOf(record: number): 'directory' | 'other' | 'whiteout' {
+    const kind = this.#kind(record);
+    if (kind === 'whiteout') return kind;
+    return kind === 'directory' || kind === 'implicit' ? 'directory' : 'other';
+  }
+
+  isImplicit(record: number): boolean {
+    return this.#kind(record) === 'implicit';
+  }
+
+  isOpaque(record: number): boolean {
+    return (this.#columns.flags[record]! & OPAQUE_FLAG) !== 0;
+  }
+
+  nodeOf(record: number): LayerNode {
+    const columns = this.#columns;
+    const kind = this.#kind(record);
+    if (kind === 'whiteout') throw new TypeError('a whiteout has no node');
+    const type: FileType = kind === 'implicit' ? 'directory' : kind;
+    const size = columns.size[record]!;
+    const offset = columns.offset[record]!;
+    const inode = columns.inode[record]!;
+    const isHashed = (columns.flags[record]! & HASHED_FLAG) !== 0;
+    return {
+      type,
+      mode: columns.mode[record]!,
+      uid: columns.uid[record]!,
+      gid: columns.gid[record]!,
+      size,
+      mtime: columns.mtime[record]!,
+      ...(type === 'file' && { content: { file: this.#tar, offset, size } }),
+      ...(isHashed && {
+        sha256: columns.sha256.toString('hex', record * HASH_BYTES, (record + 1) * HASH_BYTES),
+      }),
+      ...(inode !== 0 && { inode: this.#inodePrefix + inode }),
+      ...(columns.extraAt[record] !== 0 && decodeExtra(columns.pool, columns.extraAt[record]!)),
+    };
+  }
+
+  #kind(record: number): Kind {
+    return KINDS[this.#columns.kind[record]!]!;
+  }
+
+  #readAll(): ReadonlyMap<string, LayerEntry> {
+    const { count, order, parent } = this.#columns;
+    const paths: string[] = [''];
+    const inOrder: number[] = [];
+    for (let record = 0; record < count; record += 1) {
+      if (record > 0) paths.push(joinPath(paths[parent[record]!]!, this.nameOf(record)));
+      if (order[record] !== NO_ORDER) inOrder[order[record]!] = record;
+    }
+    return new Map(inOrder.map((record) => [paths[record]!, this.#entry(record, paths[record]!)]));
+  }
+
+  #entry(record: number, path: string): LayerEntry {
+    if (this.#kind(record) === 'whiteout') return { path, whiteout: true };
+    const node = this.nodeOf(record);
+    return this.isOpaque(record) ? { path, node, opaque: true } : { path, node };
+  }
+}
+
+function decodeExtra(pool: Buffer, start: number): Partial<LayerNode> {
+  let at = start;
+  const number = (): number => {
+    at += 4;
+    return pool.readUInt32LE(at - 4);
+  };
+  const counted = (): Buffer => {
+    const length = number();
+    at += length;
+    return pool.subarray(at - length, at);
+  };
+  const present = number();
+  const device = present & 1 ? { major: number(), minor: number() } : undefined;
+  const linkTarget = present & 2 ? decodeName(counted()) : undefined;
+  const xattrs: Record<string, Uint8Array> = Object.create(null);
+  if (present & 4) {
+    for (let left = number(); left > 0; left -= 1) {
+      const name = decodeName(counted());
+      // A copy: nobody who keeps an xattr should keep the whole index, or change it.
+      xattrs[name] = Uint8Array.from(counted());
+    }
+  }
+  return {
+    ...(device && { device }),
+    ...(linkTarget !== undefined && { linkTarget }),
+    ...(present & 4 && { xattrs }),
+  };
+}
