@@ -1,6 +1,6 @@
 // Bundles one file for each process entry, with shared chunks, into dist/.
 // A bundle starts several times faster than a tree of modules, which every command pays for.
-import { rmSync } from 'node:fs';
+import { chmodSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import manifest from './package.json' with { type: 'json' };
 
@@ -30,3 +30,4 @@ await build({
   minifySyntax: true,
   logLevel: 'warning',
 });
+chmodSync('dist/tsbuild.js', 0o755);

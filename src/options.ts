@@ -149,3 +149,9 @@ export interface RunResult {
   readonly exitCode: number;
   readonly signal?: string;
 }
+
+/** What `run` returns: also takes signals for the container's process, as a child process does. */
+export interface RunOperation extends Operation<RunResult> {
+  /** Without effect before the start and after the end. */
+  kill(signal: NodeJS.Signals): void;
+}

@@ -1,0 +1,122 @@
+/** Values of flags as docker writes them: comma lists with quotes, sizes, limits, hosts, `KEY=VALUE`. */
+import { usage } from './flags.ts';
+
+/**
+ * One line of comma-separated fields; a field in double quotes may hold commas, and `""` inside it is one quote
+ * (RFC 4180). @throws TsbuildError `USAGE`
+ */
+export function splitCommas(text: string, flag: string): string[] {
+  const fields: string[] = [];
+  let at = 0;
+  while (true) {
+    if (text[at] === '"') {
+      const quoted = /^"((?:[^"]|"")*)"(?=,|$)/.exec(text.slice(at));
+      if (quoted === null) throw usage(`flag --${flag}: unbalanced quotes in ${text}`);
+      fields.push(quoted[1]!.replaceAll('""', '"'));
+      at += quoted[0].length;
+    } else {
+      const comma = text.indexOf(',', at);
+      const end = comma < 0 ? text.length : comma;
+      fields.push(text.slice(at, end));
+      at = end;
+    }
+    if (at >= text.length) return fields;
+    at += 1;
+  }
+}
+
+/** `type=oci,dest=x` as a map; names are not case-sensitive. @throws TsbuildError `USAGE` for a field without `=` */
+export function parseFields(text: string, flag: string): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const field of splitCommas(text, flag)) {
+    const [key, value] = splitPair(field);
+    if (value === undefined) {
+      throw usage(`flag --${flag}: ${JSON.stringify(field)} is not KEY=VALUE in ${text}`);
+    }
+    fields.set(key.trim().toLowerCase(), value);
+  }
+  return fields;
+}
+
+/** At the first `=`. */
+export function splitPair(text: string): readonly [string, string | undefined] {
+  const equals = text.indexOf('=');
+  return equals < 0 ? [text, undefined] : [text.slice(0, equals), text.slice(equals + 1)];
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** `K=V` as it is; `K` alone takes its value from the environment, and is left out if it has none there. */
+export function fromEnvironment(entries: readonly string[], env: Env): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const entry of entries) {
+    const [key, written] = splitPair(entry);
+    const value = written ?? env[key];
+    if (key === '') throw usage(`${JSON.stringify(entry)} has no name before the =`);
+    if (value !== undefined) values[key] = value;
+  }
+  return values;
+}
+
+/** `K=V`; `K` alone is empty. */
+export function pairs(entries: readonly string[]): Record<string, string> {
+  return Object.fromEntries(entries.map(splitPair).map(([key, value]) => [key, value ?? '']));
+}
+
+const UNITS = ['', 'k', 'm', 'g', 't', 'p'];
+
+/** `64m`, `1.5g`, `512kb`, `1GiB`, `1000`: bytes, in powers of 1024. @throws TsbuildError `USAGE` */
+export function parseSize(text: string, flag: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(text);
+  if (match === null) {
+    throw usage(`flag --${flag}: ${JSON.stringify(text)} is not a size`, 'write it as 64m or 1g');
+  }
+  return Math.floor(Number(match[1]) * 1024 ** UNITS.indexOf(match[2]!.toLowerCase()));
+}
+
+const ULIMITS =
+  'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(
+    ' ',
+  );
+
+/** `nofile=1024:2048`; one number stands for both, and -1 is no limit. @throws TsbuildError `USAGE` */
+export function parseUlimit(text: string): { name: string; soft: number; hard: number } {
+  const match = /^([a-z]+)=(-1|\d+)(?::(-1|\d+))?$/.exec(text);
+  if (match === null) {
+    throw usage(`flag --ulimit: ${JSON.stringify(text)} is not NAME=SOFT[:HARD]`);
+  }
+  const name = match[1]!;
+  if (!ULIMITS.includes(name)) {
+    throw usage(`flag --ulimit: no limit is called ${name}`, `use one of ${ULIMITS.join(', ')}`);
+  }
+  const soft = Number(match[2]);
+  const hard = Number(match[3] ?? match[2]);
+  if (hard !== -1 && (soft === -1 || soft > hard)) {
+    throw usage(`flag --ulimit: the soft limit is above the hard limit in ${text}`);
+  }
+  return { name, soft, hard };
+}
+
+/** `HOST:IP` or `HOST=IP`; an IPv6 address may stand in brackets. @throws TsbuildError `USAGE` */
+export function parseAddHost(text: string): readonly [string, string] {
+  const match = /^([^:=]+)[:=](?:\[([^\]]+)\]|(.+))$/.exec(text);
+  const address = match?.[2] ?? match?.[3];
+  if (address === undefined || !/^([0-9a-fA-F:.]+(%\w+)?|host-gateway)$/.test(address)) {
+    throw usage(`flag --add-host: ${JSON.stringify(text)} is not HOST:IP`);
+  }
+  return [match![1]!, address];
+}
+
+/** So that "not said" stays different from "said to be nothing". */
+export function withoutUndefined<T extends object>(object: T): Defined<T> {
+  return Object.fromEntries(
+    Object.entries(object).filter(([, value]) => value !== undefined),
+  ) as Defined<T>;
+}
+
+/** Members that may be undefined become optional. */
+type Defined<T> = {
+  [K in keyof T as undefined extends T[K] ? never : K]: T[K];
+} & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
