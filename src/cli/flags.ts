@@ -5,7 +5,7 @@
  * nearly as long as node itself.
  */
 import { TsbuildError } from '../errors.ts';
-import { didYouMean } from './suggest.ts';
+import { suggest } from '../dockerfile/suggest.ts';
 
 export interface Flag {
   /** A `list` collects every use; of the others the last use counts. */
@@ -75,7 +75,7 @@ function readLong(reader: Reader, text: string): void {
   const name = equals < 0 ? text : text.slice(0, equals);
   const flag = Object.hasOwn(reader.table, name) ? reader.table[name] : undefined;
   if (flag === undefined) {
-    const hint = didYouMean(name, Object.keys(reader.table));
+    const hint = suggest(name, Object.keys(reader.table));
     throw usage(`unknown flag --${name}`, hint && `did you mean --${hint}?`);
   }
   const joined = equals < 0 ? undefined : text.slice(equals + 1);

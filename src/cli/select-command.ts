@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { CommandEntry } from './commands.ts';
 import { usage } from './flags.ts';
-import { didYouMean } from './suggest.ts';
+import { suggest } from '../dockerfile/suggest.ts';
 
 export interface Selection {
   readonly entry: CommandEntry;
@@ -50,7 +50,7 @@ function unknownCommand(
     const names = group.map((entry) => `'tsbuild ${entry.name}'`).join(', ');
     return usage(`unknown command: ${[first, second].filter(Boolean).join(' ')}`, `try ${names}`);
   }
-  const guess = didYouMean(
+  const guess = suggest(
     first,
     entries.map((entry) => entry.name),
   );
