@@ -1,0 +1,110 @@
+/**
+ * The Dockerfile language: text in, typed data out. Pure; nothing here reads a file or knows what a stage builds.
+ *
+ * Two levels. {@link parseSyntax} is lenient and says what is written (syntax.ts); {@link parseDockerfile} goes on to the
+ * typed {@link Instruction}s (instruction.ts), refusing what a build refuses: unknown words, wrong counts, unknown flags.
+ * Beside them stand words.ts (`$NAME`, quotes, escapes), stages.ts (who refers to whom), mount.ts, and lint/ (build checks).
+ *
+ * Words used throughout:
+ *  - *physical line*: what stands between line feeds; *logical line*: an instruction with its continuations joined;
+ *  - *flag*: a leading `--name=value`; *form*: exec (a JSON array) or shell (a command line);
+ *  - *expand*: substitute variables and remove quotes; nothing at these two levels is expanded.
+ *
+ * @example
+ * const dockerfile = parseDockerfile('FROM busybox\nRUN make', { file: 'Dockerfile' });
+ * for (const stage of splitStages(dockerfile).stages) …
+ */
+import type { SourceLocation } from '../errors.ts';
+import type { Instruction } from './instruction.ts';
+import { readSyntax } from './read-syntax.ts';
+import type { SyntaxNode, SyntaxTree } from './syntax.ts';
+import { atLines, locateSyntaxError, SyntaxFault } from './syntax-error.ts';
+import { readInstruction } from './typed.ts';
+
+export interface ParseOptions {
+  /** The name that errors show. */
+  readonly file?: string;
+}
+
+export interface Dockerfile extends Pick<SyntaxTree, 'escape' | 'directives' | 'lines'> {
+  readonly file: string;
+  readonly instructions: readonly Instruction[];
+}
+
+const DEFAULT_FILE = 'Dockerfile';
+
+/** Reads a Dockerfile. Throws `DOCKERFILE_PARSE` with its place. */
+export function parseDockerfile(
+  source: string | Uint8Array,
+  options: ParseOptions = {},
+): Dockerfile {
+  const file = options.file ?? DEFAULT_FILE;
+  const { nodes, ...rest } = parseSyntax(source, options);
+  const instructions = nodes.map((node) => typeNode(node, file, rest.lines));
+  return { file, ...rest, instructions };
+}
+
+/** Reads what a Dockerfile says without judging it. Throws `DOCKERFILE_PARSE` for what no reader may accept. */
+export function parseSyntax(source: string | Uint8Array, options: ParseOptions = {}): SyntaxTree {
+  const text = typeof source === 'string' ? source : decode(source);
+  try {
+    return readSyntax(text);
+  } catch (error) {
+    throw locateSyntaxError(error, options.file ?? DEFAULT_FILE, text.split(/\r*\n/));
+  }
+}
+
+/**
+ * Reads one ONBUILD trigger of a base image as an instruction. Its place is the FROM that brought it in, if given.
+ * Throws `DOCKERFILE_PARSE`.
+ */
+export function parseOnbuildTrigger(trigger: string, location?: SourceLocation): Instruction {
+  const place = location ?? { file: 'ONBUILD', line: 1, lineText: trigger };
+  try {
+    const { nodes } = readSyntax(trigger);
+    if (nodes.length !== 1) throw new SyntaxFault('onbuild trigger should be a single expression');
+    const instruction = readInstruction(nodes[0]!, place);
+    if (
+      instruction.kind === 'from' ||
+      instruction.kind === 'maintainer' ||
+      instruction.kind === 'onbuild'
+    ) {
+      throw new SyntaxFault(
+        `${instruction.kind.toUpperCase()} isn't allowed as an ONBUILD trigger`,
+      );
+    }
+    return instruction;
+  } catch (error) {
+    if (!(error instanceof SyntaxFault)) throw error;
+    const fault = new SyntaxFault(`onbuild trigger ${JSON.stringify(trigger)}: ${error.message}`, {
+      ...(error.hint !== undefined && { hint: error.hint }),
+      line: place.line,
+    });
+    throw locateSyntaxError(fault, place.file, placeLines(place));
+  }
+}
+
+function decode(bytes: Uint8Array): string {
+  // The byte order mark is left to the reader, which has to know it in strings too.
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+}
+
+function typeNode(node: SyntaxNode, file: string, lines: readonly string[]): Instruction {
+  const { line, endLine } = node;
+  const lineText = lines[line - 1] ?? '';
+  try {
+    return atLines(
+      line,
+      () => endLine,
+      () => readInstruction(node, { file, line, endLine, lineText }),
+    );
+  } catch (error) {
+    throw locateSyntaxError(error, file, lines);
+  }
+}
+
+function placeLines({ line, lineText }: SourceLocation): string[] {
+  const lines: string[] = [];
+  lines[line - 1] = lineText ?? '';
+  return lines;
+}

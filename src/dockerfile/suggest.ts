@@ -1,0 +1,34 @@
+/** "Did you mean …?": the known word nearest to a mistyped one, if any is near. */
+
+const MAX_DISTANCE = 3;
+
+export function suggest(word: string, known: Iterable<string>): string | undefined {
+  const folded = word.toLowerCase();
+  let best: string | undefined;
+  let bestDistance = MAX_DISTANCE;
+  for (const candidate of known) {
+    // Nothing is near a word of which everything would have to change.
+    const distance = editDistance(folded, candidate.toLowerCase());
+    if (distance < bestDistance && distance < Math.max(folded.length, 1)) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+/** Levenshtein: insertions, removals and changes of one character. */
+function editDistance(a: string, b: string): number {
+  // A long word is a pasted command and not a mistyped name; the table below is quadratic.
+  if (Math.abs(a.length - b.length) >= MAX_DISTANCE) return MAX_DISTANCE;
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const change = previous[column - 1]! + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min(change, previous[column]! + 1, current[column - 1]! + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length]!;
+}
