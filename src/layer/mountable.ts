@@ -8,9 +8,9 @@
  *
  * All of this runs in the executor:
  *
- *     const options = { home, rootless, mounts: '/run/executor/layers' };
- *     const forms = probeForms(options);                                    // once
- *     const { lower } = prepareMountable(layer, { ...options, forms });     // for each layer of a stack
+ *     const options = { home, rootless, mounts };               // an empty directory, in this mount namespace
+ *     const forms = probeForms(options);                         // once
+ *     const { lower } = prepareMountable(layer, { ...options, forms }); // for each layer of a stack
  */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -19,6 +19,7 @@ import { diskError } from '../host/disk-error.ts';
 import { hexOf } from '../oci/digest.ts';
 import { openStore } from '../store/store.ts';
 import { applyLayer } from './apply.ts';
+import { mountErofs } from './erofs-mount.ts';
 import { readIndex } from './index-file.ts';
 import type { Layer } from './layer.ts';
 
@@ -33,10 +34,12 @@ export interface Mountable {
 export interface MountableOptions {
   /** The store's home. */
   readonly home: string;
-  /** Forms that work here, best first: the answer of {@link probeForms}. */
+  /** Forms that work here, best first: the answer of probeForms (probe-forms.ts). */
   readonly forms: readonly MountForm[];
   /** Whether the executor is in a user namespace: overlayfs is then mounted with `userxattr`. */
   readonly rootless: boolean;
+  /** An existing directory for mounts, of this executor alone; needed for `erofs`. */
+  readonly mounts?: string | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -45,6 +48,15 @@ export interface MountableOptions {
  * @throws TsbuildError `ARCHIVE` if no filesystem can hold the layer, `DISK_FULL`, `UNSUPPORTED_HOST`, `STORE`
  */
 export function prepareMountable(layer: Layer, options: MountableOptions): Mountable {
+  if (options.mounts !== undefined && options.forms.includes('erofs')) {
+    try {
+      return { form: 'erofs', lower: mountErofs(layer, options.mounts, openStore(options.home)) };
+    } catch (error) {
+      // A layer that EROFS alone cannot take, or an old image that is damaged: the other form needs neither.
+      if (!options.forms.includes('directory')) throw error;
+      options.onWarning?.(`layer ${layer.diffID} is unpacked: ${(error as Error).message}`);
+    }
+  }
   return { form: 'directory', lower: prepareDirectory(layer, options) };
 }
 

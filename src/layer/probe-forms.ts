@@ -1,0 +1,65 @@
+/** Which mountable forms work on this host, found by making and mounting a layer of one file. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MNT_DETACH, MS_RDONLY, mount, umount } from '../host/syscalls.ts';
+import { digestOf } from '../oci/digest.ts';
+import { openStore } from '../store/store.ts';
+import { erofsImage } from './erofs.ts';
+import { BLOCK_SIZE } from './erofs-format.ts';
+import { mountImage } from './erofs-mount.ts';
+import type { Layer, LayerIndex } from './layer.ts';
+import type { MountableOptions, MountForm } from './mountable.ts';
+
+/**
+ * The forms for {@link MountableOptions}, best first. Takes some milliseconds; ask once for each executor. What works depends
+ * on more than the kernel's version: privileges, its configuration, and the filesystem that the store lies on.
+ */
+export function probeForms(options: Omit<MountableOptions, 'forms'>): readonly MountForm[] {
+  const { mounts, rootless } = options;
+  return !rootless && mounts !== undefined && canMountErofs(mounts, options.home)
+    ? ['erofs', 'directory']
+    : ['directory'];
+}
+
+/**
+ * Mounts an overlay as well: the kernel allows two filesystems to be stacked on another, and an EROFS in a store that lies on an
+ * overlay is the second already.
+ */
+function canMountErofs(mounts: string, home: string): boolean {
+  const directory = openStore(home).tempDir();
+  const [lower, merged] = [join(mounts, 'probe-lower'), join(mounts, 'probe-merged')];
+  const mounted: string[] = [];
+  try {
+    const { layer, index } = probeLayer(directory);
+    const image = join(directory, 'image');
+    writeFileSync(image, erofsImage(layer, index));
+    for (const target of [lower, merged]) mkdirSync(target, { recursive: true });
+    mountImage(image, layer.tar, lower);
+    mounted.push(lower);
+    mount('overlay', merged, 'overlay', MS_RDONLY, `lowerdir=${lower}:${directory}`);
+    mounted.push(merged);
+    return readFileSync(join(merged, CONTENT), 'utf8') === CONTENT;
+  } catch {
+    // Whatever the reason, and there are many: the directory form is for that.
+    return false;
+  } finally {
+    for (const target of mounted.reverse()) umount(target, MNT_DETACH);
+    for (const target of [lower, merged, directory])
+      rmSync(target, { recursive: true, force: true });
+  }
+}
+
+const CONTENT = 'probe';
+
+function probeLayer(directory: string): { layer: Layer; index: LayerIndex } {
+  const tar = join(directory, 'tar');
+  const bytes = Buffer.alloc(BLOCK_SIZE, `${CONTENT}\0`);
+  writeFileSync(tar, bytes);
+  const size = CONTENT.length;
+  const content = { file: tar, offset: 0, size };
+  const node = { type: 'file', mode: 0o644, uid: 0, gid: 0, size, mtime: 0n, content } as const;
+  return {
+    layer: { diffID: digestOf(bytes), size: bytes.length, tar, index: '' },
+    index: { entries: new Map([[CONTENT, { path: CONTENT, node }]]) },
+  };
+}
