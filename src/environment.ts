@@ -3,7 +3,7 @@
  * This is where implementations are chosen and where the process's environment enters.
  */
 import { existsSync } from 'node:fs';
-import { homedir, availableParallelism } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Executor } from './executor/protocol.ts';
@@ -21,7 +21,10 @@ export interface Environment extends AsyncDisposable {
   executor(): Promise<Executor>;
 }
 
-export function openEnvironment(options: HostOptions, onWarning: (message: string) => void): Environment {
+export function openEnvironment(
+  options: HostOptions,
+  onWarning: (message: string) => void,
+): Environment {
   const env = options.env ?? process.env;
   const home = options.home ?? defaultHome(env);
   const opened: AsyncDisposable[] = [];
@@ -67,6 +70,15 @@ export function dockerConfigFile(env: Readonly<Record<string, string | undefined
   return join(env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker'), 'config.json');
 }
 
+/** Docker's file first, then podman's. */
+function credentialFiles(env: Readonly<Record<string, string | undefined>>): string[] {
+  const runtime = env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid?.() ?? 0}`;
+  return [
+    dockerConfigFile(env),
+    env.REGISTRY_AUTH_FILE ?? join(runtime, 'containers', 'auth.json'),
+  ];
+}
+
 /** A process entry of the built package: beside this file in dist/, or in dist/ when run from source. */
 export function entryFile(name: 'executor' | 'worker'): string {
   const here = dirname(fileURLToPath(import.meta.url));
@@ -82,7 +94,12 @@ async function openRegistry(
   const { createKeychain } = await import('./registry/credentials.ts');
   return createRegistryClient({
     userAgent: `tsbuild/${TSBUILD_VERSION}`,
-    keychain: createKeychain({ configFile: dockerConfigFile(env), env }),
+    keychain: createKeychain({
+      files: credentialFiles(env),
+      env,
+      onWarning,
+      ...(env.DOCKER_AUTH_CONFIG ? { inline: env.DOCKER_AUTH_CONFIG } : {}),
+    }),
     onWarning,
   });
 }

@@ -2,7 +2,11 @@
 import { formatPlatform, type Platform } from '../oci/platform.ts';
 
 /** Values of the automatic platform ARGs; a stage sees those that it declares. */
-export function platformArgs(target: Platform, build: Platform, targetStage: string): Record<string, string> {
+export function platformArgs(
+  target: Platform,
+  build: Platform,
+  targetStage: string,
+): Record<string, string> {
   return {
     BUILDPLATFORM: formatPlatform(build),
     BUILDOS: build.os,
@@ -21,7 +25,10 @@ export function platformArgs(target: Platform, build: Platform, targetStage: str
 const PROXY_NAMES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
 
 export function isProxyArg(name: string): boolean {
-  return PROXY_NAMES.includes(name.toUpperCase()) && (name === name.toUpperCase() || name === name.toLowerCase());
+  return (
+    PROXY_NAMES.includes(name.toUpperCase()) &&
+    (name === name.toUpperCase() || name === name.toLowerCase())
+  );
 }
 
 /** `NAME=value` for each proxy argument that was given; never part of a key or of the history. */

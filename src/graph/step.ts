@@ -7,6 +7,13 @@
  *
  * A step's id tells it apart within one build. It is not its cache key, which the scheduler derives from content.
  */
+import type {
+  BindMount,
+  CacheMount,
+  SecretMount,
+  SshMount,
+  TmpfsMount,
+} from '../dockerfile/mount.ts';
 import type { SourceLocation } from '../errors.ts';
 import type { HistoryEntry, ImageConfig } from '../oci/config.ts';
 import type { Platform } from '../oci/platform.ts';
@@ -45,7 +52,9 @@ export interface ImageOp {
 /** Where files come from: a named context, the files of an input step, or the instruction itself. */
 export type FileSource =
   | { readonly type: 'context'; readonly name: string }
-  | { readonly type: 'input'; readonly input: number };
+  | { readonly type: 'input'; readonly input: number }
+  /** A stage without any file. */
+  | { readonly type: 'nothing' };
 
 export interface CopyOp {
   readonly type: 'copy';
@@ -75,46 +84,19 @@ export interface WorkdirOp {
   readonly user?: string;
 }
 
+/** `RUN --mount`, its variables expanded and its origin found. */
 export type RunMount =
-  | {
-      readonly type: 'bind';
-      readonly from: FileSource;
+  | (Omit<BindMount, 'from' | 'source'> & { readonly from: FileSource; readonly source: string })
+  | (Omit<CacheMount, 'from' | 'source' | 'mode' | 'uid' | 'gid'> & {
       readonly source: string;
-      readonly target: string;
-      readonly readonly: boolean;
-    }
-  | {
-      readonly type: 'cache';
-      readonly id: string;
-      readonly target: string;
-      readonly readonly: boolean;
-      readonly sharing: 'shared' | 'private' | 'locked';
       readonly from?: FileSource;
-      readonly source: string;
       readonly mode: number;
       readonly uid: number;
       readonly gid: number;
-    }
-  | { readonly type: 'tmpfs'; readonly target: string; readonly size?: number }
-  | {
-      readonly type: 'secret';
-      readonly id: string;
-      readonly target?: string;
-      readonly env?: string;
-      readonly required: boolean;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    }
-  | {
-      readonly type: 'ssh';
-      readonly id: string;
-      readonly target: string;
-      readonly required: boolean;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    };
+    })
+  | TmpfsMount
+  | SecretMount
+  | (SshMount & { readonly target: string });
 
 export interface RunOp {
   readonly type: 'run';
@@ -159,5 +141,7 @@ export interface PlannedStage {
 
 export interface Plan {
   readonly steps: ReadonlyMap<StepId, Step>;
+  /** What image steps number. */
+  readonly images: readonly PlanImage[];
   readonly target: PlannedStage;
 }

@@ -28,7 +28,12 @@ export interface StepContext<O extends Op> {
   readonly inputs: readonly StepResult[];
   readonly signal: AbortSignal;
   readonly log: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void;
-  readonly progress: (item: string, current: number, total: number | undefined, unit: 'bytes' | 'files') => void;
+  readonly progress: (
+    item: string,
+    current: number,
+    total: number | undefined,
+    unit: 'bytes' | 'files',
+  ) => void;
 }
 
 export interface OpHandler<O extends Op> {
@@ -38,4 +43,6 @@ export interface OpHandler<O extends Op> {
   execute(context: StepContext<O>): Promise<Layer | undefined>;
 }
 
-export type OpHandlers = { readonly [K in Exclude<Op['type'], 'image'>]: OpHandler<Extract<Op, { type: K }>> };
+export type OpHandlers = {
+  readonly [K in Exclude<Op['type'], 'image'>]: OpHandler<Extract<Op, { type: K }>>;
+};

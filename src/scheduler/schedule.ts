@@ -51,7 +51,11 @@ interface Run extends ScheduleOptions {
 const NOTHING: StepResult = { layers: [], chain: undefined, tree: EMPTY_TREE };
 
 /** Brings `targets` about. @throws what the first failing step threw, with its location and name. */
-export async function schedule(plan: Plan, targets: readonly StepId[], options: ScheduleOptions): Promise<ScheduleResult> {
+export async function schedule(
+  plan: Plan,
+  targets: readonly StepId[],
+  options: ScheduleOptions,
+): Promise<ScheduleResult> {
   const abort = new AbortController();
   const run: Run = {
     ...options,
@@ -92,8 +96,17 @@ async function runStep(run: Run, id: StepId): Promise<StepResult> {
   run.signal.throwIfAborted();
   run.emit({ type: 'step.start', step: id });
   const started = performance.now();
-  const end = (outcome: 'done' | 'cached' | 'failed' | 'canceled', rest: { bytes?: number; message?: string } = {}) =>
-    run.emit({ type: 'step.end', step: id, outcome, seconds: (performance.now() - started) / 1000, ...rest });
+  const end = (
+    outcome: 'done' | 'cached' | 'failed' | 'canceled',
+    rest: { bytes?: number; message?: string } = {},
+  ) =>
+    run.emit({
+      type: 'step.end',
+      step: id,
+      outcome,
+      seconds: (performance.now() - started) / 1000,
+      ...rest,
+    });
   try {
     const { result, cached } = await perform(run, step, parent!, inputs);
     if (cached) run.cached += 1;
@@ -120,9 +133,17 @@ async function perform(run: Run, step: Step, parent: StepResult, inputs: readonl
     parent,
     inputs,
     signal: run.signal,
-    log: (stream, bytes) => run.emit({ type: 'step.log', step: step.id, stream, text: Buffer.from(bytes).toString() }),
+    log: (stream, bytes) =>
+      run.emit({ type: 'step.log', step: step.id, stream, text: Buffer.from(bytes).toString() }),
     progress: (item, current, total, unit) =>
-      run.emit({ type: 'step.progress', step: step.id, item, current, unit, ...(total === undefined ? {} : { total }) }),
+      run.emit({
+        type: 'step.progress',
+        step: step.id,
+        item,
+        current,
+        unit,
+        ...(total === undefined ? {} : { total }),
+      }),
   };
   const recipe = await handler.recipe(context);
   const known = recipe && !step.noCache ? run.records.get(cacheKey(recipe)) : undefined;
@@ -130,7 +151,8 @@ async function perform(run: Run, step: Step, parent: StepResult, inputs: readonl
   if (hit) return { result: hit, cached: true };
   const record = await executeOnce(run, step, recipe, () => handler.execute(context));
   const made = fromRecord(run, parent, record);
-  if (made === undefined) throw new Error(`layer ${record.layer} of ${step.display} is not in the store`);
+  if (made === undefined)
+    throw new Error(`layer ${record.layer} of ${step.display} is not in the store`);
   return { result: made, cached: false };
 }
 
@@ -140,7 +162,12 @@ function executeOnce(
   recipe: Recipe | undefined,
   execute: () => Promise<Layer | undefined>,
 ): Promise<CacheRecord> {
-  const key = cacheKey(recipe ?? [['recipe', 'none'], ['step', step.id]]);
+  const key = cacheKey(
+    recipe ?? [
+      ['recipe', 'none'],
+      ['step', step.id],
+    ],
+  );
   let executing = run.executing.get(key);
   if (executing === undefined) {
     executing = run.limit(async () => {
@@ -166,11 +193,18 @@ function executeOnce(
 
 /** What a record stands for on top of `parent`; `undefined` if the store no longer has its layer. */
 function fromRecord(run: Run, parent: StepResult, record: CacheRecord): StepResult | undefined {
-  if (record.layer === null) return { ...parent, own: undefined, created: record.created } as StepResult;
+  if (record.layer === null)
+    return { ...parent, own: undefined, created: record.created } as StepResult;
   const layer = run.layerAt(record.layer);
   if (layer === undefined) return undefined;
   const layers = [...parent.layers, layer];
-  return { layers, chain: extendChain(parent.chain, layer.diffID), own: layer, created: record.created, tree: run.treeOf(layers) };
+  return {
+    layers,
+    chain: extendChain(parent.chain, layer.diffID),
+    own: layer,
+    created: record.created,
+    tree: run.treeOf(layers),
+  };
 }
 
 function stack(run: Run, layers: readonly Layer[]): StepResult {

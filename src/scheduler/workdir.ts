@@ -29,15 +29,26 @@ export function workdirHandler(environment: WorkdirEnvironment): OpHandler<Workd
 function missingDirectories({ step, parent }: StepContext<WorkdirOp>, mtime: bigint): LayerInput[] {
   const { path, node } = resolvePath(parent.tree, step.op.path, { followLast: true });
   if (node?.type === 'directory') return [];
-  if (node !== undefined) throw new TsbuildError('COPY_SOURCE', `WORKDIR ${step.op.path} exists and is not a directory`);
+  if (node !== undefined)
+    throw new TsbuildError('COPY_SOURCE', `WORKDIR ${step.op.path} exists and is not a directory`);
   const owner = step.op.user ? resolveUser(parent.tree, step.op.user) : { uid: 0, gid: 0 };
-  const directory: FileNode = { type: 'directory', mode: 0o755, uid: owner.uid, gid: owner.gid, size: 0, mtime };
+  const directory: FileNode = {
+    type: 'directory',
+    mode: 0o755,
+    uid: owner.uid,
+    gid: owner.gid,
+    size: 0,
+    mtime,
+  };
   const inputs: LayerInput[] = [];
   for (let missing = path; missing !== ''; missing = parentPath(missing)) {
     const there = parent.tree.lookup(missing);
     if (there?.type === 'directory') break;
     if (there !== undefined) {
-      throw new TsbuildError('COPY_SOURCE', `WORKDIR ${step.op.path}: /${missing} exists and is not a directory`);
+      throw new TsbuildError(
+        'COPY_SOURCE',
+        `WORKDIR ${step.op.path}: /${missing} exists and is not a directory`,
+      );
     }
     inputs.unshift({ path: missing, node: directory });
   }

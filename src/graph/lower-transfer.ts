@@ -1,0 +1,78 @@
+/** COPY, ADD and WORKDIR: instructions that bring files without running anything. */
+import { posix } from 'node:path';
+import type { Add, Copy, Workdir } from '../dockerfile/instruction.ts';
+import { remember } from './lower-config.ts';
+import { expand, expandText, type Lowering, MAIN_CONTEXT } from './lowering.ts';
+import type { CopyOp, FileSource } from './step.ts';
+
+export async function lowerTransfer(lowering: Lowering, transfer: Copy | Add): Promise<void> {
+  const { state } = lowering;
+  const { location } = transfer;
+  const word = (text: string) => expand(lowering, text, location);
+  const origin =
+    transfer.kind === 'copy' && transfer.from !== undefined
+      ? await lowering.origin(transfer.from, location)
+      : MAIN_CONTEXT;
+  const from: FileSource =
+    origin.source.type === 'input' ? { type: 'input', input: 0 } : origin.source;
+  const sources = transfer.sources.map(word);
+  const destination = word(transfer.destination);
+  const op: CopyOp = {
+    type: 'copy',
+    instruction: transfer.kind === 'copy' ? 'COPY' : 'ADD',
+    from,
+    sources,
+    inline: transfer.inlineFiles.map(({ name, content, expand: isExpanded }) => ({
+      name,
+      content: isExpanded ? expandText(lowering, content, location) : content,
+    })),
+    destination,
+    workdir: state.config.WorkingDir || '/',
+    ...(transfer.chown === undefined ? {} : { chown: word(transfer.chown) }),
+    ...(transfer.chmod === undefined ? {} : { chmod: word(transfer.chmod) }),
+    link: transfer.link,
+    parents: transfer.kind === 'copy' && transfer.parents,
+    exclude: transfer.exclude.map(word),
+    ...(transfer.kind === 'add' ? addOptions(transfer, word) : {}),
+  };
+  const name = transfer.original.replace(/\s+/g, ' ').trim();
+  lowering.addStep(op, {
+    name,
+    location,
+    inputs: origin.source.type === 'input' ? origin.inputs : [],
+  });
+  const inline = op.inline.map((file) => `<<${file.name}`);
+  const words = [op.instruction, ...sources, ...inline, destination];
+  state.history.push({
+    entry: { created_by: `${words.join(' ')} # tsbuild`, comment: 'tsbuild' },
+    ...(state.result === undefined ? {} : { step: state.result }),
+  });
+}
+
+function addOptions(add: Add, word: (text: string) => string): Partial<CopyOp> {
+  return {
+    ...(add.unpack === undefined ? {} : { unpack: add.unpack }),
+    ...(add.checksum === undefined ? {} : { checksum: word(add.checksum) }),
+    ...(add.keepGitDir === undefined ? {} : { keepGitDir: add.keepGitDir }),
+  };
+}
+
+export function lowerWorkdir(lowering: Lowering, workdir: Workdir): void {
+  const { state } = lowering;
+  const word = expand(lowering, workdir.path, workdir.location);
+  const path = posix.resolve('/', state.config.WorkingDir || '/', word);
+  state.config.WorkingDir = path;
+  if (path === '/') {
+    remember(lowering, `WORKDIR ${path}`);
+    return;
+  }
+  const { User: user } = state.config;
+  lowering.addStep(
+    { type: 'workdir', path, ...(user ? { user } : {}) },
+    { name: `WORKDIR ${path}`, location: workdir.location, inputs: [] },
+  );
+  state.history.push({
+    entry: { created_by: `WORKDIR ${path}`, comment: 'tsbuild' },
+    ...(state.result === undefined ? {} : { step: state.result }),
+  });
+}

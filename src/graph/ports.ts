@@ -1,0 +1,34 @@
+/** EXPOSE words: `port[-port][/protocol]`, with what `docker run -p` allows in front of it ignored. */
+import { TsbuildError } from '../errors.ts';
+
+const PROTOCOLS = new Set(['tcp', 'udp', 'sctp']);
+
+/** The keys of ExposedPorts that a word stands for: `90-91/udp` → `90/udp`, `91/udp`. */
+export function exposedPorts(word: string): string[] {
+  const [ports = '', protocolWord = 'tcp', ...more] = word.split('/');
+  const protocol = (protocolWord || 'tcp').toLowerCase();
+  if (more.length > 0 || !PROTOCOLS.has(protocol))
+    throw invalid(word, `unknown protocol ${JSON.stringify(protocolWord)}`);
+  const [first, last] = portRange(word, ports.slice(ports.lastIndexOf(':') + 1));
+  return Array.from({ length: last - first + 1 }, (_, offset) => `${first + offset}/${protocol}`);
+}
+
+function portRange(word: string, text: string): [number, number] {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
+  if (match === null) throw invalid(word, 'not a port or a range of ports');
+  const first = Number(match[1]);
+  const last = match[2] === undefined ? first : Number(match[2]);
+  if (first > 65535 || last > 65535) throw invalid(word, 'ports end at 65535');
+  if (last < first) throw invalid(word, 'the range ends before it begins');
+  return [first, last];
+}
+
+function invalid(word: string, why: string): TsbuildError {
+  return new TsbuildError(
+    'DOCKERFILE_PARSE',
+    `invalid containerPort ${JSON.stringify(word)}: ${why}`,
+    {
+      hint: 'write EXPOSE as 8080, 8080/udp or 8000-8010/tcp',
+    },
+  );
+}

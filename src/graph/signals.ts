@@ -1,0 +1,20 @@
+/** STOPSIGNAL: a number, or a name with or without `SIG`, as Linux knows them. */
+import { constants } from 'node:os';
+import { TsbuildError } from '../errors.ts';
+
+const MAX_SIGNAL = 64;
+
+/** @throws TsbuildError `DOCKERFILE_PARSE` if nothing can be sent under that name. */
+export function checkSignal(text: string): void {
+  if (/^\d+$/.test(text)) {
+    if (Number(text) > 0 && Number(text) <= MAX_SIGNAL) return;
+  } else {
+    const name = `SIG${text.toUpperCase().replace(/^SIG/, '')}`;
+    if (name in constants.signals || name === 'SIGCLD') return;
+    const realTime = /^SIGRT(MIN(\+([0-9]|1[0-5]))?|MAX(-([0-9]|1[0-4]))?)$/;
+    if (realTime.test(name)) return;
+  }
+  throw new TsbuildError('DOCKERFILE_PARSE', `invalid signal: ${text}`, {
+    hint: 'name a signal as SIGTERM, TERM or 15',
+  });
+}

@@ -1,0 +1,128 @@
+/** RUN: one process on top of the parent's files; what it changed becomes the step's layer. */
+import { randomBytes } from 'node:crypto';
+import { type RecipeValue, recipe } from '../cache/recipe.ts';
+import { RunError } from '../errors.ts';
+import type { ExecRequest, ExecResult, Executor } from '../executor/protocol.ts';
+import type { RunOp } from '../graph/step.ts';
+import { digestOf } from '../oci/digest.ts';
+import { formatPlatform } from '../oci/platform.ts';
+import { resolveUser } from '../tree/users.ts';
+import type { OpHandler, StepContext } from './handler.ts';
+import { createLogTail } from './log-tail.ts';
+import type { MountEnvironment } from './mounts.ts';
+import { mountRecipe, prepareMounts } from './mounts.ts';
+
+export interface RunEnvironment extends MountEnvironment {
+  readonly executor: () => Promise<Executor>;
+  /** What `RUN --network=default` means in this build. */
+  readonly network: 'host' | 'none';
+  readonly addHosts: readonly (readonly [string, string])[];
+  readonly shmSize?: number;
+  readonly ulimits?: ExecRequest['ulimits'];
+  readonly cgroupParent?: string;
+  /** Seconds since 1970; clamps mtimes of what steps make. */
+  readonly sourceDateEpoch?: number;
+}
+
+export function runHandler(environment: RunEnvironment): OpHandler<RunOp> {
+  return {
+    async recipe(context) {
+      const { step, parent } = context;
+      const { op } = step;
+      return recipe('run.v1', {
+        parent: parent.chain,
+        args: op.args,
+        script: op.script && digestOf(op.script.content),
+        env: op.env,
+        user: op.user,
+        workdir: op.workdir,
+        mounts: await mountRecipe(context, environment),
+        network: networkOf(op, environment),
+        hosts: environment.addHosts.map(([name, address]) => `${name}=${address}`),
+        security: op.security,
+        platform: formatPlatform(step.platform),
+        epoch: environment.sourceDateEpoch?.toString(),
+      } satisfies Record<string, RecipeValue | undefined>);
+    },
+    async execute(context) {
+      const { step, log } = context;
+      await using mounts = await prepareMounts(context, environment);
+      const tail = createLogTail();
+      const executor = await environment.executor();
+      const result = await executor.run(
+        {
+          ...request(context, environment),
+          env: [...step.op.env, ...step.op.proxyEnv, ...mounts.env],
+          mounts: mounts.mounts,
+        },
+        {
+          signal: context.signal,
+          onOutput: (stream, bytes) => {
+            tail.add(bytes);
+            log(stream, bytes);
+          },
+        },
+      );
+      if (result.exitCode !== 0) throw failure(step.op, result, mounts.redact(tail.lines()));
+      return result.layer;
+    },
+  };
+}
+
+function networkOf(op: RunOp, environment: RunEnvironment): 'host' | 'none' {
+  return op.network === 'default' ? environment.network : op.network;
+}
+
+function request(
+  { step, parent }: StepContext<RunOp>,
+  environment: RunEnvironment,
+): Omit<ExecRequest, 'env' | 'mounts'> {
+  const { op } = step;
+  const { uid, gid, additionalGids } = resolveUser(parent.tree, op.user);
+  const { shmSize, ulimits, cgroupParent, sourceDateEpoch } = environment;
+  return {
+    id: `build-${randomBytes(8).toString('hex')}`,
+    layers: parent.layers,
+    args: op.args,
+    cwd: op.workdir,
+    user: { uid, gid, additionalGids },
+    // BuildKit's name for it: some builds write their host's name into a file.
+    hostname: 'buildkitsandbox',
+    network: networkOf(op, environment),
+    addHosts: environment.addHosts,
+    readonlyRootfs: false,
+    security: op.security,
+    stdio: 'none',
+    commit: sourceDateEpoch === undefined ? {} : { sourceDateEpoch },
+    ...(shmSize === undefined ? {} : { shmSize }),
+    ...(ulimits === undefined ? {} : { ulimits }),
+    ...(cgroupParent === undefined ? {} : { cgroupParent }),
+  };
+}
+
+function failure(op: RunOp, result: ExecResult, logTail: readonly string[]): RunError {
+  const command = op.args
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word)))
+    .join(' ');
+  const details = {
+    exitCode: result.exitCode,
+    logTail,
+    ...(result.signal ? { signal: result.signal } : {}),
+  };
+  if (result.oomKilled) {
+    return new RunError(`process ${command} was killed for lack of memory`, details, {
+      code: 'OUT_OF_MEMORY',
+      hint: 'give the machine or the control group more memory, or run fewer steps at once',
+    });
+  }
+  const how = result.signal
+    ? `was ended by ${result.signal}`
+    : `did not complete successfully: exit code: ${result.exitCode}`;
+  const hint = EXIT_HINTS[result.exitCode];
+  return new RunError(`process ${command} ${how}`, details, hint ? { hint } : {});
+}
+
+const EXIT_HINTS: Readonly<Record<number, string>> = {
+  126: 'the file is not executable, or was made for another machine',
+  127: 'the command was not found: is it installed in this stage, and in PATH?',
+};
