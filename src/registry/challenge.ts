@@ -8,11 +8,10 @@ export interface Challenge {
 }
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const PARAMETER = new RegExp(
-  `[\\s,]*(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))`,
-  'y',
-);
-const SCHEME = new RegExp(`[\\s,]*(${TOKEN})(?=\\s|,|$)(?!\\s*=)`, 'y');
+const PARAMETER = new RegExp(`(${TOKEN})\\s*=\\s*(?:"((?:[^"\\\\]|\\\\.)*)"|(${TOKEN}))`, 'y');
+const SCHEME = new RegExp(`(${TOKEN})(?=\\s|,|$)(?!\\s*=)`, 'y');
+/** What separates, or what is not understood up to the next separator: each step is over as many characters as it reads. */
+const BETWEEN = /[\s,]+|[^\s,]+/y;
 const MAX_LENGTH = 16 * 1024;
 
 /** All challenges of a header, of which there may be several, in one line or in many. What is not understood is skipped. */
@@ -36,7 +35,9 @@ function parseOne(text: string): Challenge[] {
       found.push({ scheme: scheme[1]!.toLowerCase(), parameters: Object.create(null) });
       at = SCHEME.lastIndex;
     } else {
-      at += 1;
+      BETWEEN.lastIndex = at;
+      BETWEEN.test(text);
+      at = BETWEEN.lastIndex;
     }
   }
   return found;

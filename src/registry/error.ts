@@ -58,8 +58,10 @@ export async function refused(
   retryAfterMilliseconds?: number,
 ): Promise<RegistryError> {
   const { status } = response;
-  const errors = request.method === 'HEAD' ? [] : await readErrors(response);
-  response.body.destroy();
+  const errors = (await readErrors(response)).map(({ code, message }) => ({
+    code: withoutSecrets(code, request),
+    message: withoutSecrets(message, request),
+  }));
   const said = errors
     .map(({ code, message }) => (message && message !== code ? `${code}: ${message}` : code))
     .join('; ');
@@ -71,7 +73,7 @@ export async function refused(
   const hint = hintFor(code, registry, retryAfterMilliseconds);
   return new RegistryError(
     code,
-    withoutSecrets(message, request),
+    message,
     {
       method: request.method,
       url,
@@ -194,9 +196,9 @@ function oneError(value: unknown): RegistryErrorCode[] {
 }
 
 /** A server that repeats what we sent must not get it into a log. */
-function withoutSecrets(message: string, request: HttpRequest): string {
+function withoutSecrets(text: string, request: HttpRequest): string {
   const authorization = request.headers?.authorization;
-  if (authorization === undefined) return message;
+  if (authorization === undefined) return text;
   const value = authorization.slice(authorization.indexOf(' ') + 1);
   const secrets = [value];
   if (authorization.startsWith('Basic ')) {
@@ -205,7 +207,7 @@ function withoutSecrets(message: string, request: HttpRequest): string {
   }
   return secrets
     .filter((secret) => secret.length > 3)
-    .reduce((text, secret) => text.replaceAll(secret, '***'), message);
+    .reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
 }
 
 /**

@@ -79,6 +79,8 @@ export function createTransport(options: TransportOptions): Transport {
         signal: eitherSignal(request.signal, sending.signal) ?? null,
       });
       reached.add(request.url.origin);
+      // Whoever reads it learns of its failure; one that is dropped unread must not take the process down.
+      answer.body.on('error', () => {});
       return {
         status: answer.statusCode,
         url: request.url,
