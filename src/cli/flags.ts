@@ -4,8 +4,9 @@
  * Tables are data, and only the chosen command's table is looked at: a general parser library took 33 ms to load here,
  * nearly as long as node itself.
  */
-import { TsbuildError } from '../errors.ts';
+
 import { suggest } from '../dockerfile/suggest.ts';
+import { TsbuildError } from '../errors.ts';
 
 export interface Flag {
   /** A `list` collects every use; of the others the last use counts. */

@@ -8,12 +8,12 @@ export function commandHelp(command: Command, common: FlagTable): string {
   const lines = [
     `Usage: tsbuild ${command.name} ${command.synopsis}`.trimEnd(),
     '',
-    command.about,
+    ...wrap(command.about, WIDTH),
     '',
     'Flags:',
     ...flags.flatMap(([name, flag]) => flagLines(name, flag)),
   ];
-  if (command.notes !== undefined) lines.push('', command.notes);
+  if (command.notes !== undefined) lines.push('', ...wrap(command.notes, WIDTH));
   lines.push('', 'Examples:');
   for (const example of command.examples) {
     lines.push(`  ${example.command}`, `      ${example.does}`);

@@ -1,8 +1,8 @@
 /** Which command the arguments mean: its name comes first, and without one they are those of `build`. */
 import { existsSync } from 'node:fs';
+import { suggest } from '../dockerfile/suggest.ts';
 import type { CommandEntry } from './commands.ts';
 import { usage } from './flags.ts';
-import { suggest } from '../dockerfile/suggest.ts';
 
 export interface Selection {
   readonly entry: CommandEntry;

@@ -46,8 +46,8 @@ export const run = defineCommand({
   synopsis: '[flags] IMAGE [COMMAND [ARGUMENT…]]',
   about: 'Runs a command in a container of an image, which is pulled when it is missing.',
   flags: FLAGS,
-  notes: `Flags end at IMAGE. The exit status is that of the command; 125 if the container could not be made,
-126 if the command cannot be executed, 127 if there is no such command. Signals go to the command.`,
+  notes:
+    'Flags end at IMAGE. The exit status is that of the command; 125 if the container could not be made, 126 if the command cannot be executed, 127 if there is no such command. Signals go to the command.',
   examples: [
     { command: 'tsbuild run app', does: "Run the image's own command" },
     { command: 'tsbuild run --rm -it app sh', does: 'A shell in a terminal' },
