@@ -69,11 +69,11 @@ function addEntry(set: EntrySet, entry: TarEntry, tar: string): void {
   const name = parseLayerName(entryPath(entry.name));
   if (name.kind === 'ignored') return;
   const { path } = name;
-  if (name.kind === 'whiteout') return set.put({ path, whiteout: true });
-  if (name.kind === 'opaque')
-    return set.put({ path, node: markedDirectory(set, path, entry.name), opaque: true });
-  if (entry.type === 'link') return addLink(set, entry, path);
-  set.put({ path, node: toNode(entry, tar) });
+  if (name.kind === 'whiteout') set.put({ path, whiteout: true });
+  else if (name.kind === 'opaque')
+    set.put({ path, node: markedDirectory(set, path, entry.name), opaque: true });
+  else if (entry.type === 'link') addLink(set, entry, path);
+  else set.put({ path, node: toNode(entry, tar) });
 }
 
 /** The directory that an opaque mark is in: as it came before, or a plain one. */

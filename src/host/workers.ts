@@ -1,0 +1,219 @@
+/**
+ * Worker threads for work that keeps a core busy: hashing, writing layers, deflating. A task is a plain function under a
+ * name, run by whatever thread is free; input and result are plain data. Threads are started when there is work for them,
+ * and never keep the process alive while idle.
+ *
+ *     await using workers = createWorkers({ entry: 'dist/worker.js', size: 2 });
+ *     const written = await workers.run('layer.write', { inputs, directory }, { signal });
+ *
+ * Aborting a task that runs ends its thread, since tasks are synchronous and cannot listen; another is started when it is
+ * needed. So a task must leave nothing behind that matters: it writes to a directory of its caller's.
+ */
+import { Worker } from 'node:worker_threads';
+import { TsbuildError } from '../errors.ts';
+import { fromPlainError, type PlainError } from './error-transport.ts';
+
+export interface RunOptions {
+  readonly signal?: AbortSignal;
+  /** Called with whatever the task reports. */
+  readonly onProgress?: (progress: unknown) => void;
+  /** Buffers of the input that are moved instead of copied. */
+  readonly transfer?: readonly ArrayBuffer[];
+}
+
+export interface Workers extends AsyncDisposable {
+  /** Rejects with the task's error, or with `signal.reason` once the task has ended. */
+  run(task: string, input: unknown, options?: RunOptions): Promise<unknown>;
+}
+
+/** What a task may do besides computing its result. */
+export interface TaskContext {
+  report(progress: unknown): void;
+  /** Moves this buffer of the result to the caller instead of copying it. */
+  transfer(buffer: ArrayBuffer): void;
+}
+
+export type Task = (input: never, context: TaskContext) => unknown;
+export type Tasks = Readonly<Record<string, Task>>;
+
+export interface WorkersOptions {
+  /** File of the thread's entry, which calls {@link serveTasks} (worker-thread.ts). */
+  readonly entry: string | URL;
+  /** Threads at most. */
+  readonly size: number;
+}
+
+/** To a thread: one task. A thread has one at a time. */
+export interface TaskRequest {
+  readonly task: string;
+  readonly input: unknown;
+}
+
+/** From a thread: any number of reports, then a result or an error. */
+export type TaskReply =
+  | { readonly kind: 'progress'; readonly value: unknown }
+  | { readonly kind: 'result'; readonly value: unknown }
+  | { readonly kind: 'error'; readonly error: PlainError };
+
+interface Job extends TaskRequest {
+  readonly options: RunOptions;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+export function createWorkers(options: WorkersOptions): Workers {
+  return new ThreadPool(options);
+}
+
+/** The same tasks in the calling thread, one after the other as they come: for tests, and for hosts without threads. */
+export function inlineWorkers(tasks: Tasks): Workers {
+  return {
+    async run(task, input, { signal, onProgress } = {}) {
+      signal?.throwIfAborted();
+      const result = await findTask(tasks, task)(input as never, {
+        report: (progress) => onProgress?.(progress),
+        transfer: () => {},
+      });
+      signal?.throwIfAborted();
+      return result;
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** Own properties only: a task's name comes over a wire. */
+export function findTask(tasks: Tasks, name: string): Task {
+  const task = Object.hasOwn(tasks, name) ? tasks[name] : undefined;
+  if (task === undefined) throw new TypeError(`no such task: ${name}`);
+  return task;
+}
+
+class ThreadPool implements Workers {
+  readonly #options: WorkersOptions;
+  readonly #waiting: Job[] = [];
+  readonly #idle: Worker[] = [];
+  /** Threads and what each is doing. */
+  readonly #threads = new Map<Worker, Job | undefined>();
+  #closed = false;
+
+  constructor(options: WorkersOptions) {
+    this.#options = options;
+  }
+
+  run(task: string, input: unknown, options: RunOptions = {}): Promise<unknown> {
+    const { signal } = options;
+    return new Promise((resolve, reject) => {
+      if (this.#closed) throw new TsbuildError('ABORTED', `run ${task}: the workers are closed`);
+      signal?.throwIfAborted();
+      const abort = () => this.#abort(job, signal?.reason);
+      const settled = () => signal?.removeEventListener('abort', abort);
+      const job: Job = {
+        task,
+        input,
+        options,
+        resolve: (value) => {
+          settled();
+          resolve(value);
+        },
+        reject: (reason) => {
+          settled();
+          reject(reason);
+        },
+      };
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#waiting.push(job);
+      this.#dispatch();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    const reason = new TsbuildError('ABORTED', 'the workers were closed');
+    for (const job of this.#waiting.splice(0)) job.reject(reason);
+    await Promise.all([...this.#threads].map(([thread, job]) => this.#end(thread, job, reason)));
+  }
+
+  #dispatch(): void {
+    while (this.#waiting.length > 0) {
+      const thread = this.#idle.pop() ?? this.#start();
+      if (thread === undefined) return;
+      const job = this.#waiting.shift()!;
+      this.#threads.set(thread, job);
+      thread.ref();
+      this.#post(thread, job);
+    }
+  }
+
+  #post(thread: Worker, job: Job): void {
+    try {
+      const request: TaskRequest = { task: job.task, input: job.input };
+      thread.postMessage(request, [...(job.options.transfer ?? [])]);
+    } catch (error) {
+      // The input cannot be cloned: the thread has not even heard of it.
+      this.#release(thread);
+      job.reject(error);
+    }
+  }
+
+  #start(): Worker | undefined {
+    if (this.#threads.size >= this.#options.size) return undefined;
+    const thread = new Worker(this.#options.entry, { execArgv: [] });
+    this.#threads.set(thread, undefined);
+    thread.on('message', (reply: TaskReply) => this.#receive(thread, reply));
+    thread.on('error', (error) => this.#lost(thread, error));
+    thread.on('exit', (code) => this.#lost(thread, new Error(`exit code ${code}`)));
+    return thread;
+  }
+
+  #receive(thread: Worker, reply: TaskReply): void {
+    const job = this.#threads.get(thread);
+    if (job === undefined) return;
+    if (reply.kind === 'progress') {
+      job.options.onProgress?.(reply.value);
+      return;
+    }
+    this.#release(thread);
+    if (reply.kind === 'result') job.resolve(reply.value);
+    else job.reject(fromPlainError(reply.error));
+    this.#dispatch();
+  }
+
+  #release(thread: Worker): void {
+    this.#threads.set(thread, undefined);
+    this.#idle.push(thread);
+    thread.unref();
+  }
+
+  /** A thread that ended by itself: out of memory, or a crash of native code. */
+  #lost(thread: Worker, cause: unknown): void {
+    const job = this.#threads.get(thread);
+    if (!this.#forget(thread)) return;
+    job?.reject(new TsbuildError('INTERNAL', `run ${job.task}: the worker thread died`, { cause }));
+    this.#dispatch();
+  }
+
+  #forget(thread: Worker): boolean {
+    const at = this.#idle.indexOf(thread);
+    if (at >= 0) this.#idle.splice(at, 1);
+    return this.#threads.delete(thread);
+  }
+
+  #abort(job: Job, reason: unknown): void {
+    const at = this.#waiting.indexOf(job);
+    if (at >= 0) {
+      this.#waiting.splice(at, 1);
+      job.reject(reason);
+      return;
+    }
+    for (const [thread, running] of this.#threads) {
+      if (running === job) void this.#end(thread, job, reason).then(() => this.#dispatch());
+    }
+  }
+
+  /** The job is over only when its thread no longer writes anything. */
+  async #end(thread: Worker, job: Job | undefined, reason: unknown): Promise<void> {
+    this.#forget(thread);
+    await thread.terminate();
+    job?.reject(reason);
+  }
+}

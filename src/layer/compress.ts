@@ -1,0 +1,122 @@
+/**
+ * Makes the compressed blob of a layer, on all cores: the tar is cut into ranges, workers squeeze them (deflate-range.ts),
+ * and here they are put together in order, hashed and written. The result is one plain gzip member, or zstd frames; it is
+ * the same for any number of workers.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { writeFully } from '../host/atomic-file.ts';
+import { diskError } from '../host/disk-error.ts';
+import { createHasher, type Expected } from '../host/hash-stream.ts';
+import type { Workers } from '../host/workers.ts';
+import { combineCrc32 } from './crc32-combine.ts';
+import type { CompressedRange, RangeRequest } from './deflate-range.ts';
+
+export interface CompressRequest {
+  readonly layer: { readonly tar: string; readonly size: number };
+  readonly format: 'gzip' | 'zstd';
+  /** The file to be written; must not exist. After an error it is the caller's to remove. */
+  readonly target: string;
+  readonly level?: number | undefined;
+}
+
+export interface CompressOptions {
+  readonly workers: Workers;
+  /** Ranges in work at once; more than there are threads, so that none waits. */
+  readonly concurrency?: number;
+  readonly signal?: AbortSignal;
+  /** Bytes of the tar done so far. */
+  readonly onProgress?: (current: number) => void;
+}
+
+export const COMPRESS_TASK = 'layer.compress';
+
+/** Smaller ranges cost messages, larger ones memory; zstd cannot look back beyond its range. */
+const RANGE_BYTES = { gzip: 1024 * 1024, zstd: 4 * 1024 * 1024 };
+const LEVELS = { gzip: 6, zstd: 3 };
+
+/** RFC 1952, 2.3: no name, no time, no particular system: nothing but the bytes should matter. */
+const GZIP_HEADER = Buffer.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
+/** An empty last block of deflate. */
+const LAST_BLOCK = Buffer.of(3, 0);
+
+/** Digest and size of the blob. @throws TsbuildError `DISK_FULL`, `STORE`, `UNSUPPORTED_HOST` for zstd on old Nodes. */
+export async function compressLayer(
+  request: CompressRequest,
+  options: CompressOptions,
+): Promise<Expected> {
+  const { format, target } = request;
+  const fd = openSync(target, 'wx', 0o644);
+  const hasher = createHasher();
+  const write = (bytes: Uint8Array) => {
+    hasher.update(bytes);
+    writeFully(fd, bytes);
+  };
+  try {
+    if (format === 'gzip') write(GZIP_HEADER);
+    let crc = 0;
+    let done = 0;
+    for await (const { range, size } of compressedRanges(request, options)) {
+      write(range.bytes);
+      crc = combineCrc32(crc, range.crc, size);
+      done += size;
+      options.onProgress?.(done);
+    }
+    if (format === 'gzip') {
+      write(LAST_BLOCK);
+      write(gzipTrailer(crc, done));
+    }
+    return hasher.finish();
+  } catch (error) {
+    throw diskError(error, `write compressed layer ${target}`);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+interface Finished {
+  readonly range: CompressedRange;
+  readonly size: number;
+}
+
+/** The ranges in order; the next ones are in work already. Bounded, whatever the layer's size. */
+async function* compressedRanges(
+  request: CompressRequest,
+  options: CompressOptions,
+): AsyncGenerator<Finished> {
+  const { layer, format } = request;
+  const { workers, concurrency = 4, signal } = options;
+  const level = request.level ?? LEVELS[format];
+  const stop = new AbortController();
+  const aborted = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
+  const pending: Promise<Finished>[] = [];
+  let offset = 0;
+  const startNext = () => {
+    if (offset >= layer.size) return;
+    const size = Math.min(RANGE_BYTES[format], layer.size - offset);
+    const input: RangeRequest = { tar: layer.tar, offset, size, format, level };
+    offset += size;
+    const running = workers.run(COMPRESS_TASK, input, { signal: aborted });
+    const finished = running.then((range) => ({ range: range as CompressedRange, size }));
+    // Awaited in order; until its turn a failure must not count as unhandled.
+    finished.catch(() => {});
+    pending.push(finished);
+  };
+  try {
+    for (let i = 0; i < concurrency; i += 1) startNext();
+    for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
+      const finished = await next;
+      startNext();
+      yield finished;
+    }
+  } finally {
+    if (pending.length > 0) stop.abort();
+    await Promise.allSettled(pending);
+  }
+}
+
+function gzipTrailer(crc: number, size: number): Buffer {
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(crc, 0);
+  trailer.writeUInt32LE(size % 0x1_0000_0000, 4);
+  return trailer;
+}

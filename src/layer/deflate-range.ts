@@ -1,0 +1,116 @@
+/**
+ * One range of a tar, compressed on its own, such that the ranges of a tar joined in order are one stream: the unit of
+ * parallel compression. In gzip, a range is a run of deflate blocks that may refer to the 32 KiB before it, ended by a
+ * sync flush so that it fills whole bytes. In zstd it is a frame; a file may have many (RFC 8878, 3.1).
+ */
+import { closeSync, openSync } from 'node:fs';
+import zlib from 'node:zlib';
+import { TsbuildError } from '../errors.ts';
+import { readFully } from '../tar/scan.ts';
+
+export interface RangeRequest {
+  readonly tar: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly format: 'gzip' | 'zstd';
+  readonly level: number;
+}
+
+export interface CompressedRange {
+  readonly bytes: Uint8Array;
+  /** Of the plain bytes; 0 for zstd, which does not need it. */
+  readonly crc: number;
+}
+
+/** Deflate's window: what a block may refer back to (RFC 1951, 2). */
+const WINDOW = 32 * 1024;
+/** Each piece is squeezed or stored as a whole. */
+const PIECE = 128 * 1024;
+/** A stored block has a length of 16 bits. */
+const MAX_STORED = 65535;
+
+/** Depends on nothing but the bytes and the request, so the result is the same whoever computes it. */
+export function compressRange(request: RangeRequest): CompressedRange {
+  const before = request.format === 'gzip' ? Math.min(WINDOW, request.offset) : 0;
+  const input = readRange(request.tar, request.offset - before, before + request.size);
+  if (request.format === 'zstd') return { bytes: zstdFrame(input, request.level), crc: 0 };
+  const parts: Buffer[] = [];
+  for (let at = before; at < input.length; at += PIECE) {
+    const piece = input.subarray(at, at + PIECE);
+    if (looksRandom(piece)) parts.push(...storedBlocks(piece));
+    else parts.push(deflated(piece, input.subarray(Math.max(0, at - WINDOW), at), request.level));
+  }
+  return { bytes: Buffer.concat(parts), crc: zlib.crc32(input.subarray(before)) };
+}
+
+function readRange(file: string, offset: number, size: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(size);
+  const fd = openSync(file, 'r');
+  try {
+    if (readFully(fd, buffer, offset) < size)
+      throw new TsbuildError('STORE', `read ${file}: it is shorter than it was`);
+  } finally {
+    closeSync(fd);
+  }
+  return buffer;
+}
+
+function deflated(piece: Buffer, dictionary: Buffer, level: number): Buffer {
+  const options = {
+    level,
+    memLevel: 9,
+    finishFlush: zlib.constants.Z_SYNC_FLUSH,
+    chunkSize: PIECE,
+  };
+  return zlib.deflateRawSync(piece, dictionary.length > 0 ? { ...options, dictionary } : options);
+}
+
+function storedBlocks(piece: Buffer): Buffer[] {
+  const blocks: Buffer[] = [];
+  for (let at = 0; at < piece.length; at += MAX_STORED) {
+    const bytes = piece.subarray(at, at + MAX_STORED);
+    const head = Buffer.alloc(5);
+    head.writeUInt16LE(bytes.length, 1);
+    head.writeUInt16LE(bytes.length ^ 0xffff, 3);
+    blocks.push(head, bytes);
+  }
+  return blocks;
+}
+
+/** Bits a byte: what is squeezed already, or encrypted, has nearly 8. */
+const RANDOM_ENTROPY = 7.95;
+/** Odd, so that data in rows of 2ⁿ bytes does not show only one column. */
+const STRIDE = 7;
+
+/** To squeeze such a piece would cost more time than anything else, and gain less than a hundredth. */
+function looksRandom(piece: Buffer): boolean {
+  const counts = new Uint32Array(256);
+  let samples = 0;
+  for (let at = 0; at < piece.length; at += STRIDE) {
+    counts[piece[at]!]! += 1;
+    samples += 1;
+  }
+  let bits = 0;
+  for (const count of counts) if (count > 0) bits += count * Math.log2(samples / count);
+  return bits / samples > RANDOM_ENTROPY;
+}
+
+/** From Node 22.15 on; the types here are those of Node 20. */
+interface ZlibWithZstd {
+  readonly zstdCompressSync?: (
+    bytes: Buffer,
+    options: { params: Record<number, number> },
+  ) => Buffer;
+}
+/** ZSTD_c_compressionLevel. */
+const ZSTD_LEVEL = 100;
+
+function zstdFrame(input: Buffer, level: number): Buffer {
+  const compress = (zlib as ZlibWithZstd).zstdCompressSync;
+  if (compress === undefined) {
+    throw new TsbuildError('UNSUPPORTED_HOST', 'compress with zstd: this Node.js cannot', {
+      hint: 'use Node.js 22.15 or newer, or gzip',
+    });
+  }
+  return compress(input, { params: { [ZSTD_LEVEL]: level } });
+}

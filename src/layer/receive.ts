@@ -1,0 +1,124 @@
+/**
+ * Takes in a layer that came as a blob: inflates, hashes, indexes and stores it in one pass. What arrives must be what
+ * was promised at both ends: the blob's digest and size, and the diffID of the tar inside. zlib works in its own threads,
+ * so inflating, hashing and writing overlap although this code is one loop.
+ */
+import { createReadStream, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { TsbuildError } from '../errors.ts';
+import { diskError } from '../host/disk-error.ts';
+import { type Expected, verifyStream } from '../host/hash-stream.ts';
+import { type DiffID, digestFromHex } from '../oci/digest.ts';
+import type { Compression } from '../oci/media-types.ts';
+import { feedTar } from '../tar/scan.ts';
+import { encodeIndex } from './index-encode.ts';
+import { inflateError, inflateStream } from './inflate.ts';
+import type { WrittenLayer } from './layer.ts';
+import { collectEntries } from './scan.ts';
+import { openTarSink } from './tar-sink.ts';
+
+/** Plain data, but for the stream. */
+export interface ReceiveRequest {
+  /** The blob: a file of this host, or its bytes as they come. */
+  readonly source: string | Readable;
+  readonly compression: Compression;
+  /** Of the blob. Leave it out only for what was verified before. */
+  readonly expected?: Expected | undefined;
+  /** What the image's configuration says; a blob with another tar is refused. */
+  readonly diffID?: DiffID | undefined;
+  /** A private directory, which gets `layer.tar` and `layer.index`. After an error it is the caller's to remove. */
+  readonly directory: string;
+  /** Refuse a tar that is larger. A gzip can be a thousandth of what is in it, so without this only the disk is a limit. */
+  readonly maxBytes?: number | undefined;
+}
+
+export interface ReceiveOptions {
+  readonly signal?: AbortSignal;
+  /** Bytes of the tar so far. */
+  readonly onProgress?: (current: number) => void;
+}
+
+const READ_BYTES = 256 * 1024;
+
+/** @throws TsbuildError `ARCHIVE`, `DIGEST_MISMATCH`, `DISK_FULL`, `STORE`, `UNSUPPORTED_HOST` */
+export async function receiveLayer(
+  request: ReceiveRequest,
+  options: ReceiveOptions = {},
+): Promise<WrittenLayer> {
+  const { source, expected } = request;
+  const what = request.diffID === undefined ? 'receive layer' : `receive layer ${request.diffID}`;
+  const receiver = createReceiver(request, what, options.onProgress);
+  const blob =
+    typeof source === 'string' ? createReadStream(source, { highWaterMark: READ_BYTES }) : source;
+  const verified = expected ? [verifyStream(expected)] : [];
+  const stages = [blob, ...verified, inflateStream(request.compression), writable(receiver.write)];
+  try {
+    await pipeline(stages, options.signal ? { signal: options.signal } : {});
+    return receiver.finish();
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw inflateError(error, what);
+  } finally {
+    receiver.close();
+  }
+}
+
+function writable(write: (chunk: Buffer) => void): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      try {
+        write(chunk);
+      } catch (error) {
+        done(error as Error);
+        return;
+      }
+      done();
+    },
+  });
+}
+
+interface Receiver {
+  write(chunk: Buffer): void;
+  finish(): WrittenLayer;
+  close(): void;
+}
+
+function createReceiver(
+  request: ReceiveRequest,
+  what: string,
+  onProgress?: (current: number) => void,
+): Receiver {
+  const tar = join(request.directory, 'layer.tar');
+  const index = join(request.directory, 'layer.index');
+  const sink = openTarSink(tar);
+  const collected = collectEntries(tar);
+  const feed = feedTar(collected.add);
+  const write = (chunk: Buffer) => {
+    if (sink.position() + chunk.length > (request.maxBytes ?? Number.POSITIVE_INFINITY)) {
+      throw new TsbuildError(
+        'ARCHIVE',
+        `${what}: its tar is larger than ${request.maxBytes} bytes`,
+      );
+    }
+    sink.put(chunk);
+    feed.write(chunk);
+    onProgress?.(sink.position());
+  };
+  const finish = () => {
+    feed.end();
+    const size = sink.position();
+    const diffID = digestFromHex<DiffID>(sink.finish());
+    if (request.diffID !== undefined && diffID !== request.diffID) {
+      throw new TsbuildError('DIGEST_MISMATCH', `${what}: its tar has the digest ${diffID}`);
+    }
+    try {
+      writeFileSync(index, encodeIndex(collected.entries(), size), { flag: 'wx' });
+    } catch (error) {
+      throw diskError(error, `write layer index ${index}`);
+    }
+    return { diffID, size, tar, index };
+  };
+  return { write, finish, close: sink.close };
+}

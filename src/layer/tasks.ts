@@ -1,0 +1,38 @@
+/** What worker threads do for layers. Names and inputs of the tasks; the work itself is in the files beside this. */
+
+import type { Tasks } from '../host/workers.ts';
+import type { DiffID } from '../oci/digest.ts';
+import { COMPRESS_TASK } from './compress.ts';
+import { compressRange, type RangeRequest } from './deflate-range.ts';
+import { encodeIndex } from './index-encode.ts';
+import type { Layer, LayerInput } from './layer.ts';
+import { type ReceiveRequest, receiveLayer } from './receive.ts';
+import { scanLayer } from './scan.ts';
+import { type WriteOptions, writeLayer } from './write.ts';
+
+export interface WriteTask extends WriteOptions {
+  readonly inputs: readonly LayerInput[];
+}
+
+/** Reads a tar and gives the bytes of its index; with `verify`, only if the tar has the layer's digest. */
+export interface ScanTask {
+  readonly layer: Pick<Layer, 'tar' | 'size' | 'diffID'>;
+  readonly verify?: boolean;
+}
+
+export const layerTasks = {
+  /** {@link WriteTask} to `WrittenLayer`. */
+  'layer.write': ({ inputs, ...options }: WriteTask) => writeLayer(inputs, options),
+  /** `ReceiveRequest` with a file as its source to `WrittenLayer`; reports bytes. */
+  'layer.receive': (request: ReceiveRequest, { report }) =>
+    receiveLayer(request, { onProgress: report }),
+  [COMPRESS_TASK]: (request: RangeRequest, { transfer }) => {
+    const range = compressRange(request);
+    if (range.bytes.byteLength === range.bytes.buffer.byteLength)
+      transfer(range.bytes.buffer as ArrayBuffer);
+    return range;
+  },
+  /** {@link ScanTask} to the index's bytes. */
+  'layer.scan': ({ layer, verify }: ScanTask) =>
+    encodeIndex(scanLayer(layer.tar, verify ? (layer.diffID as DiffID) : undefined), layer.size),
+} satisfies Tasks;
