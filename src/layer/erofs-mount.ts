@@ -1,5 +1,5 @@
 /** The EROFS form of a layer in the store: made once, mounted once in each executor. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
@@ -35,11 +35,16 @@ export function mountImage(image: string, tar: string, target: string): void {
 
 function prepareImage(layer: Layer, store: Store): string {
   const file = store.path('layers', `${hexOf(layer.diffID)}.erofs`);
-  if (!isUsable(file))
-    writeFileAtomic(file, erofsImage(layer, readIndex(layer)), {
-      tempDirectory: store.path('tmp'),
-    });
-  return file;
+  if (isUsable(file)) return file;
+  const tempDirectory = store.tempDir();
+  try {
+    writeFileAtomic(file, erofsImage(layer, readIndex(layer)), { tempDirectory });
+    return file;
+  } catch (error) {
+    throw diskError(error, `write ${file}`);
+  } finally {
+    rmSync(tempDirectory, { recursive: true, force: true });
+  }
 }
 
 /**

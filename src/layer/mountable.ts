@@ -54,7 +54,7 @@ export function prepareMountable(layer: Layer, options: MountableOptions): Mount
     } catch (error) {
       // A layer that EROFS alone cannot take, or an old image that is damaged: the other form needs neither.
       if (!options.forms.includes('directory')) throw error;
-      options.onWarning?.(`layer ${layer.diffID} is unpacked: ${(error as Error).message}`);
+      options.onWarning?.(`unpack layer ${layer.diffID}: ${(error as Error).message}`);
     }
   }
   return { form: 'directory', lower: prepareDirectory(layer, options) };
