@@ -1,5 +1,5 @@
 /** The flags of an instruction (`--from=x`), checked against a table of those it has. */
-import { suggest } from './suggest.ts';
+import { orMeant } from './suggest.ts';
 import { SyntaxFault } from './syntax-error.ts';
 
 export type FlagType = 'boolean' | 'string' | 'strings';
@@ -47,14 +47,8 @@ function parseBoolean(name: string, value: string | undefined): boolean {
 }
 
 function unknownFlag(name: string, known: readonly string[]): SyntaxFault {
-  const guess = suggest(name, known);
-  if (guess !== undefined) {
-    return new SyntaxFault(`unknown flag: --${name} (did you mean ${guess}?)`, {
-      hint: `write --${guess}`,
-    });
-  }
-  if (known.length === 0)
-    return new SyntaxFault(`unknown flag: --${name}`, { hint: 'it takes no flags' });
   const list = known.map((flag) => `--${flag}`).join(', ');
-  return new SyntaxFault(`unknown flag: --${name}`, { hint: `the flags here are ${list}` });
+  return new SyntaxFault(`unknown flag: --${name}${orMeant(name, known)}`, {
+    hint: known.length === 0 ? 'this instruction takes no flags' : `the flags here are ${list}`,
+  });
 }

@@ -7,7 +7,7 @@ import { posix } from 'node:path';
 import { type SourceLocation, TsbuildError } from '../errors.ts';
 import { parseByteSize } from './byte-size.ts';
 import { parseCsvFields } from './csv.ts';
-import { suggest } from './suggest.ts';
+import { orMeant } from './suggest.ts';
 import { SyntaxFault } from './syntax-error.ts';
 
 export type MountSpec = BindMount | CacheMount | TmpfsMount | SecretMount | SshMount;
@@ -197,7 +197,7 @@ function readOption(options: Options, key: string, value: string | undefined, fi
   }
   if (!Object.hasOwn(READERS, key)) {
     throw new SyntaxFault(
-      `unexpected key '${key}' in '${field}'${didYouMean(key, Object.keys(READERS))}`,
+      `unexpected key '${key}' in '${field}'${orMeant(key, Object.keys(READERS))}`,
     );
   }
   READERS[key]!(options, value, key);
@@ -332,14 +332,9 @@ function cut(field: string): [key: string, value: string | undefined] {
 function oneOf<const T extends string>(what: string, value: string, known: readonly T[]): T {
   const found = known.find((word) => word === value.toLowerCase());
   if (found !== undefined) return found;
-  throw new SyntaxFault(`unsupported ${what} ${JSON.stringify(value)}${didYouMean(value, known)}`, {
+  throw new SyntaxFault(`unsupported ${what} ${JSON.stringify(value)}${orMeant(value, known)}`, {
     hint: `it is one of ${known.join(', ')}`,
   });
-}
-
-function didYouMean(word: string, known: readonly string[]): string {
-  const guess = suggest(word, known);
-  return guess === undefined ? '' : ` (did you mean ${guess}?)`;
 }
 
 /** The spellings of Go's strconv.ParseBool. */

@@ -14,11 +14,10 @@
  * const dockerfile = parseDockerfile('FROM busybox\nRUN make', { file: 'Dockerfile' });
  * for (const stage of splitStages(dockerfile).stages) …
  */
-import type { SourceLocation } from '../errors.ts';
 import type { Instruction } from './instruction.ts';
 import { readSyntax } from './read-syntax.ts';
 import type { SyntaxNode, SyntaxTree } from './syntax.ts';
-import { atLines, locateSyntaxError, SyntaxFault } from './syntax-error.ts';
+import { locateSyntaxError, SyntaxFault, sourceLocation } from './syntax-error.ts';
 import { readInstruction } from './typed.ts';
 
 export interface ParseOptions {
@@ -50,37 +49,13 @@ export function parseSyntax(source: string | Uint8Array, options: ParseOptions =
   try {
     return readSyntax(text);
   } catch (error) {
-    throw locateSyntaxError(error, options.file ?? DEFAULT_FILE, text.split(/\r*\n/));
-  }
-}
-
-/**
- * Reads one ONBUILD trigger of a base image as an instruction. Its place is the FROM that brought it in, if given.
- * Throws `DOCKERFILE_PARSE`.
- */
-export function parseOnbuildTrigger(trigger: string, location?: SourceLocation): Instruction {
-  const place = location ?? { file: 'ONBUILD', line: 1, lineText: trigger };
-  try {
-    const { nodes } = readSyntax(trigger);
-    if (nodes.length !== 1) throw new SyntaxFault('onbuild trigger should be a single expression');
-    const instruction = readInstruction(nodes[0]!, place);
-    if (
-      instruction.kind === 'from' ||
-      instruction.kind === 'maintainer' ||
-      instruction.kind === 'onbuild'
-    ) {
-      throw new SyntaxFault(
-        `${instruction.kind.toUpperCase()} isn't allowed as an ONBUILD trigger`,
-      );
-    }
-    return instruction;
-  } catch (error) {
     if (!(error instanceof SyntaxFault)) throw error;
-    const fault = new SyntaxFault(`onbuild trigger ${JSON.stringify(trigger)}: ${error.message}`, {
-      ...(error.hint !== undefined && { hint: error.hint }),
-      line: place.line,
-    });
-    throw locateSyntaxError(fault, place.file, placeLines(place));
+    const { line = 1, endLine = line } = error;
+    const lines = text.split(/\r*\n/);
+    throw locateSyntaxError(
+      error,
+      sourceLocation(options.file ?? DEFAULT_FILE, lines, line, endLine),
+    );
   }
 }
 
@@ -90,21 +65,10 @@ function decode(bytes: Uint8Array): string {
 }
 
 function typeNode(node: SyntaxNode, file: string, lines: readonly string[]): Instruction {
-  const { line, endLine } = node;
-  const lineText = lines[line - 1] ?? '';
+  const location = sourceLocation(file, lines, node.line, node.endLine);
   try {
-    return atLines(
-      line,
-      () => endLine,
-      () => readInstruction(node, { file, line, endLine, lineText }),
-    );
+    return readInstruction(node, location);
   } catch (error) {
-    throw locateSyntaxError(error, file, lines);
+    throw locateSyntaxError(error, location);
   }
-}
-
-function placeLines({ line, lineText }: SourceLocation): string[] {
-  const lines: string[] = [];
-  lines[line - 1] = lineText ?? '';
-  return lines;
 }

@@ -17,6 +17,18 @@ export function suggest(word: string, known: Iterable<string>): string | undefin
   return best;
 }
 
+/** A hint for an error: `did you mean "build"?`. */
+export function didYouMean(word: string, known: Iterable<string>): string | undefined {
+  const guess = suggest(word, known);
+  return guess === undefined ? undefined : `did you mean ${guess}?`;
+}
+
+/** The end of a message: ` (did you mean build?)`, or nothing. */
+export function orMeant(word: string, known: Iterable<string>): string {
+  const question = didYouMean(word, known);
+  return question === undefined ? '' : ` (${question})`;
+}
+
 /** Levenshtein: insertions, removals and changes of one character. */
 function editDistance(a: string, b: string): number {
   // A long word is a pasted command and not a mistyped name; the table below is quadratic.

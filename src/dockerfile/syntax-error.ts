@@ -1,4 +1,4 @@
-import { TsbuildError } from '../errors.ts';
+import { type SourceLocation, TsbuildError } from '../errors.ts';
 
 /** A fault in the text itself, before the file's name and lines are at hand. {@link locateSyntaxError} adds them. */
 export class SyntaxFault extends Error {
@@ -8,7 +8,10 @@ export class SyntaxFault extends Error {
   line: number | undefined;
   endLine: number | undefined;
 
-  constructor(message: string, options: { hint?: string; line?: number; endLine?: number } = {}) {
+  constructor(
+    message: string,
+    options: { hint?: string | undefined; line?: number; endLine?: number } = {},
+  ) {
     super(message);
     this.hint = options.hint;
     this.line = options.line;
@@ -30,17 +33,26 @@ export function atLines<T>(line: number, endLine: () => number, read: () => T): 
 }
 
 /** Turns a fault into the error that callers see; any other error is returned as it is. */
-export function locateSyntaxError(error: unknown, file: string, lines: readonly string[]): unknown {
+export function locateSyntaxError(error: unknown, location: SourceLocation): unknown {
   if (!(error instanceof SyntaxFault)) return error;
-  const line = Math.max(1, error.line ?? 1);
-  const lineText = lines[line - 1];
-  return new TsbuildError('DOCKERFILE_PARSE', error.message, {
-    ...(error.hint !== undefined && { hint: error.hint }),
-    location: {
-      file,
-      line,
-      endLine: Math.max(line, error.endLine ?? line),
-      ...(lineText !== undefined && { lineText }),
-    },
+  const { message, hint } = error;
+  return new TsbuildError('DOCKERFILE_PARSE', message, {
+    location,
+    ...(hint !== undefined && { hint }),
   });
+}
+
+export function sourceLocation(
+  file: string,
+  lines: readonly string[],
+  line: number,
+  endLine: number,
+): SourceLocation {
+  const lineText = lines[line - 1];
+  return {
+    file,
+    line,
+    endLine: Math.max(line, endLine),
+    ...(lineText !== undefined && { lineText }),
+  };
 }

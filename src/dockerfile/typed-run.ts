@@ -2,7 +2,7 @@ import { commandLine } from './command-line.ts';
 import { parseFlags } from './flags.ts';
 import type { Run, Written } from './instruction.ts';
 import { checkMountSyntax } from './mount.ts';
-import { suggest } from './suggest.ts';
+import { orMeant } from './suggest.ts';
 import type { SyntaxNode } from './syntax.ts';
 import { SyntaxFault } from './syntax-error.ts';
 
@@ -34,9 +34,7 @@ function oneOf<const T extends string>(
   if (value === undefined) return known[0];
   const found = known.find((word) => word === value);
   if (found !== undefined) return found;
-  const guess = suggest(value, known);
-  throw new SyntaxFault(
-    `invalid ${what} ${JSON.stringify(value)}${guess === undefined ? '' : ` (did you mean ${guess}?)`}`,
-    { hint: `it is one of ${known.join(', ')}` },
-  );
+  throw new SyntaxFault(`invalid ${what} ${JSON.stringify(value)}${orMeant(value, known)}`, {
+    hint: `it is one of ${known.join(', ')}`,
+  });
 }

@@ -4,7 +4,7 @@ import { commandLine } from './command-line.ts';
 import { type FlagTable, parseFlags } from './flags.ts';
 import type { Argument, From, Instruction, InstructionKind, Written } from './instruction.ts';
 import { trim } from './space.ts';
-import { suggest } from './suggest.ts';
+import { orMeant } from './suggest.ts';
 import type { RawPair, SyntaxNode } from './syntax.ts';
 import { SyntaxFault } from './syntax-error.ts';
 import { readHealthcheck } from './typed-healthcheck.ts';
@@ -57,11 +57,7 @@ export function isInstructionKind(word: string): word is InstructionKind {
 }
 
 function unknownInstruction(name: string): SyntaxFault {
-  const guess = suggest(name, INSTRUCTION_NAMES);
-  if (guess === undefined) return new SyntaxFault(`unknown instruction: ${name}`);
-  return new SyntaxFault(`unknown instruction: ${name} (did you mean ${guess}?)`, {
-    hint: `write ${guess}`,
-  });
+  return new SyntaxFault(`unknown instruction: ${name}${orMeant(name, INSTRUCTION_NAMES)}`);
 }
 
 /** Checks that an instruction that has no flags was given none. */
