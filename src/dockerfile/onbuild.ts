@@ -7,14 +7,10 @@ import { readInstruction } from './typed.ts';
 /** What a trigger may not be: these make sense only in the file itself. */
 const REFUSED: ReadonlySet<string> = new Set(['FROM', 'MAINTAINER', 'ONBUILD']);
 
-export interface TriggerOptions {
-  /** The place of the FROM that brought the trigger in. */
-  readonly location?: SourceLocation;
-}
-
 /**
  * Reads one ONBUILD trigger of a base image as an instruction. It is a little file of its own, in which the escape
- * character is `\`, whatever it was where the trigger was written. Throws `DOCKERFILE_PARSE`.
+ * character is `\`, whatever it was where the trigger was written. Its place is the FROM that brought it in, if given.
+ * Throws `DOCKERFILE_PARSE`.
  */
 export function parseOnbuildTrigger(
   trigger: string,

@@ -20,6 +20,8 @@ import type { SyntaxNode, SyntaxTree } from './syntax.ts';
 import { locateSyntaxError, SyntaxFault, sourceLocation } from './syntax-error.ts';
 import { readInstruction } from './typed.ts';
 
+export { parseOnbuildTrigger } from './onbuild.ts';
+
 export interface ParseOptions {
   /** The name that errors show. */
   readonly file?: string;
