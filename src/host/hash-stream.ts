@@ -1,4 +1,4 @@
-/** Streams that hash what passes through them: one to learn a digest, one to hold bytes to the digest that was promised. */
+/** Hashing what passes by: to learn a digest, or to hold bytes to the digest and size that were promised. */
 import { createHash } from 'node:crypto';
 import { Transform, type TransformCallback } from 'node:stream';
 import { TsbuildError } from '../errors.ts';
@@ -9,79 +9,81 @@ export interface Expected {
   readonly size: number;
 }
 
-/** Passes bytes on unchanged. `digest()` and `size` speak of all bytes so far; ask after the stream's end, and once. */
-export interface HashStream extends Transform {
-  digest(): Digest;
+/** For who reads synchronously. With `expected`, both methods throw `DIGEST_MISMATCH`. */
+export interface Hasher {
+  /** Bytes so far. */
   readonly size: number;
-}
-
-export function hashStream(): HashStream {
-  const hash = createHash('sha256');
-  let size = 0;
-  const stream = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      size += chunk.length;
-      done(null, chunk);
-    },
-  });
-  return Object.defineProperty(
-    Object.assign(stream, { digest: () => digestFromHex(hash.digest('hex')) }),
-    'size',
-    { get: () => size },
-  ) as Transform as HashStream;
-}
-
-/**
- * Passes bytes on unchanged and fails with `DIGEST_MISMATCH` instead of ending when they are not what was promised. More
- * bytes than promised fail at once, so that a lying source cannot fill the disk.
- */
-export function verifyStream(expected: Expected, what?: string): Transform {
-  const verifier = createVerifier(expected, what);
-  const attempt = (done: TransformCallback, work: () => Buffer | null) => {
-    try {
-      done(null, work());
-    } catch (error) {
-      done(error as Error);
-    }
-  };
-  return new Transform({
-    transform: (chunk: Buffer, _encoding, done) =>
-      attempt(done, () => {
-        verifier.update(chunk);
-        return chunk;
-      }),
-    flush: (done) =>
-      attempt(done, () => {
-        verifier.end();
-        return null;
-      }),
-  });
-}
-
-/** The same check for who reads synchronously. Both methods throw `DIGEST_MISMATCH`. */
-export interface Verifier {
+  /** More bytes than promised fail at once, so that a lying source cannot fill the disk. */
   update(chunk: Uint8Array): void;
-  end(): void;
+  /** Call once, at the end. */
+  finish(): Expected;
 }
 
-/** `what` names the content in the message; the digest does by default. */
-export function createVerifier(expected: Expected, what = `blob ${expected.digest}`): Verifier {
+/** `what` names the content in messages; the promised digest does by default. */
+export function createHasher(expected?: Expected, what = `blob ${expected?.digest}`): Hasher {
   const hash = createHash('sha256');
   let size = 0;
   const fail = (why: string): never => {
     throw new TsbuildError('DIGEST_MISMATCH', `${what}: ${why}`);
   };
   return {
+    get size() {
+      return size;
+    },
     update(chunk) {
       size += chunk.length;
-      if (size > expected.size) fail(`it is longer than the ${expected.size} bytes that were promised`);
+      if (expected && size > expected.size)
+        fail(`it is longer than the ${expected.size} bytes that were promised`);
       hash.update(chunk);
     },
-    end() {
-      if (size < expected.size) fail(`it ends after ${size} of ${expected.size} bytes`);
+    finish() {
+      if (expected && size < expected.size) fail(`it ends after ${size} of ${expected.size} bytes`);
       const digest = digestFromHex(hash.digest('hex'));
-      if (digest !== expected.digest) fail(`it has the digest ${digest} instead of ${expected.digest}`);
+      if (expected && digest !== expected.digest)
+        fail(`it has the digest ${digest} instead of ${expected.digest}`);
+      return { digest, size };
     },
   };
+}
+
+/** Passes bytes on unchanged. `digest()` and `size` speak of all of them: ask after the stream's end. */
+export interface HashStream extends Transform {
+  readonly size: number;
+  digest(): Digest;
+}
+
+export function hashStream(): HashStream {
+  const hasher = createHasher();
+  let digest: Digest | undefined;
+  const stream = Object.assign(
+    passThrough(hasher.update, () => {}),
+    {
+      digest: () => (digest ??= hasher.finish().digest),
+    },
+  );
+  return Object.defineProperty(stream, 'size', { get: () => hasher.size }) as typeof stream &
+    HashStream;
+}
+
+/** Passes bytes on unchanged, and fails with `DIGEST_MISMATCH` instead of ending when they are not what was promised. */
+export function verifyStream(expected: Expected, what?: string): Transform {
+  const hasher = createHasher(expected, what);
+  return passThrough(hasher.update, () => void hasher.finish());
+}
+
+function passThrough(update: (chunk: Buffer) => void, end: () => void): Transform {
+  return new Transform({
+    transform: (chunk: Buffer, _encoding, done) => attempt(done, () => update(chunk), chunk),
+    flush: (done) => attempt(done, end),
+  });
+}
+
+function attempt(done: TransformCallback, work: () => void, chunk?: Buffer): void {
+  try {
+    work();
+  } catch (error) {
+    done(error as Error);
+    return;
+  }
+  done(null, chunk);
 }

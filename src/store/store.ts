@@ -68,7 +68,7 @@ export interface Store extends Fetcher, Pusher {
   resolveTag(name: string): Descriptor | undefined;
   /** Gives `descriptor` a name. What had the name, and has no other, stays as an image without name. */
   tag(name: string, descriptor: Descriptor): Promise<void>;
-  /** Takes a name away, and says whether it was there. What had it, and has no other, stays as an image without name. */
+  /** Takes a name away, and says whether it was there. Without another name, the image is no longer kept. */
   untag(name: string): Promise<boolean>;
   /** Keeps an image that has no name, so that it can be found by its id and survives `prune` of mere content. */
   keep(descriptor: Descriptor): Promise<void>;
@@ -84,5 +84,12 @@ export function openStore(home: string): Store {
   const base = openHome(home);
   const blobs = openBlobs(base);
   const tags = openTags(base);
-  return { home: base.home, content: base.content, path: base.path, tempDir: base.tempDir, ...blobs, ...tags };
+  return {
+    home: base.home,
+    content: base.content,
+    path: base.path,
+    tempDir: base.tempDir,
+    ...blobs,
+    ...tags,
+  };
 }

@@ -1,0 +1,103 @@
+/**
+ * Locks between processes, exclusive or shared. The kernel keeps them (flock(2)), so whoever holds one and dies, by
+ * whatever signal and in whatever container, has let go: there is no stale lock to be detected, and no guess about process ids,
+ * which mean nothing in another pid namespace.
+ *
+ * Node cannot call flock, and loading a native library for it costs more than the lock. But such a lock belongs to the *open
+ * file*, which parent and child share: we open the file, flock(1) locks that very descriptor for us and exits, and the lock is
+ * ours until we close it. One process start, about 2 ms, and waiting needs no polling.
+ */
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import { errnoOf, TsbuildError } from '../errors.ts';
+import { diskError } from './disk-error.ts';
+
+export interface LockOptions {
+  /** Any number may hold a shared lock at a time, but nobody together with an exclusive one. Exclusive by default. */
+  readonly shared?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Waits for the lock on the file `path`, which is made when it is missing. Rejects with `signal.reason` when aborted. */
+export async function acquireLock(
+  path: string,
+  options: LockOptions = {},
+): Promise<AsyncDisposable> {
+  const lock = await lockFile(path, [], options);
+  if (lock === undefined) throw new TsbuildError('STORE', `lock ${path}: flock failed`);
+  return lock;
+}
+
+/** As {@link acquireLock}, but `undefined` where that would wait. */
+export function tryLock(
+  path: string,
+  options: LockOptions = {},
+): Promise<AsyncDisposable | undefined> {
+  return lockFile(path, ['-n'], options);
+}
+
+async function lockFile(path: string, extra: readonly string[], options: LockOptions) {
+  options.signal?.throwIfAborted();
+  const fd = openLockFile(path);
+  try {
+    const status = await flock(
+      [options.shared ? '-s' : '-x', ...extra, '3'],
+      fd,
+      path,
+      options.signal,
+    );
+    // 1 is flock's answer for a lock that is held by another, which only -n lets it give.
+    if (status !== 0 && !(status === 1 && extra.length > 0)) {
+      throw new TsbuildError('STORE', `lock ${path}: flock ended with ${status}`);
+    }
+    if (status === 0) return { [Symbol.asyncDispose]: async () => fs.closeSync(fd) };
+  } catch (error) {
+    fs.closeSync(fd);
+    throw error;
+  }
+  fs.closeSync(fd);
+  return undefined;
+}
+
+/** Opened for reading only, which flock(2) is content with: one who may only read the store can lock it, too. */
+function openLockFile(path: string): number {
+  try {
+    return fs.openSync(
+      path,
+      fs.constants.O_RDONLY | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW,
+      0o644,
+    );
+  } catch (cause) {
+    throw diskError(cause, `lock ${path}`);
+  }
+}
+
+function flock(
+  args: readonly string[],
+  fd: number,
+  path: string,
+  signal?: AbortSignal,
+): Promise<number | string> {
+  return new Promise((resolve, reject) => {
+    // The child's descriptor 3 is our `fd`; no other child inherits it, since Node opens files close-on-exec.
+    const child = spawn('flock', args, { stdio: ['ignore', 'ignore', 'ignore', fd] });
+    const abort = () => child.kill('SIGKILL');
+    signal?.addEventListener('abort', abort, { once: true });
+    const settle = (done: () => void) => {
+      signal?.removeEventListener('abort', abort);
+      if (signal?.aborted) reject(signal.reason);
+      else done();
+    };
+    child.once('error', (cause) => settle(() => reject(cannotRun(cause, path))));
+    child.once('exit', (code, killedBy) => settle(() => resolve(code ?? killedBy ?? 'no status')));
+  });
+}
+
+function cannotRun(cause: Error, path: string): Error {
+  if (errnoOf(cause) !== 'ENOENT')
+    return new TsbuildError('STORE', `lock ${path}: cannot start flock`, { cause });
+  return new TsbuildError('UNSUPPORTED_HOST', `lock ${path}: there is no flock command`, {
+    cause,
+    hint: 'install util-linux (or busybox), which has it',
+  });
+}
