@@ -5,7 +5,7 @@ import type { Run } from '../dockerfile/instruction.ts';
 import { type MountSpec, parseMount } from '../dockerfile/mount.ts';
 import { TsbuildError } from '../errors.ts';
 import { commandWords } from './lower-config.ts';
-import { expand, type Lowering, located, MAIN_CONTEXT } from './lowering.ts';
+import { expand, type Lowering, MAIN_CONTEXT } from './lowering.ts';
 import { proxyEnv } from './platform-args.ts';
 import type { FileSource, RunMount, RunOp, StepId } from './step.ts';
 

@@ -101,11 +101,13 @@ function evaluateGlobals(
 function expandGlobal(
   word: string | undefined,
   values: ReadonlyMap<string, string>,
-  escape: string,
+  character: string,
   location: SourceLocation,
 ): string | undefined {
   if (word === undefined) return undefined;
-  return located(location, () => expandWord(word, Object.fromEntries(values), { escape }));
+  return located(location, () =>
+    expandWord(word, Object.fromEntries(values), { escape: character }),
+  );
 }
 
 function stageState(planner: Planner, stage: Stage): Promise<StageState> {

@@ -9,7 +9,7 @@ import { cacheKey, type Recipe } from '../cache/recipe.ts';
 import { type CacheRecord, type CacheRecords, RECORD_VERSION } from '../cache/records.ts';
 import { locate } from '../errors.ts';
 import type { EventSink, StepInfo } from '../events.ts';
-import type { ImageOp, Plan, Step, StepId } from '../graph/step.ts';
+import type { ImageOp, Op, Plan, Step, StepId } from '../graph/step.ts';
 import type { Layer } from '../layer/layer.ts';
 import type { CacheKey, DiffID } from '../oci/digest.ts';
 import { extendChain } from '../oci/identity.ts';
@@ -133,8 +133,7 @@ async function perform(run: Run, step: Step, parent: StepResult, inputs: readonl
     parent,
     inputs,
     signal: run.signal,
-    log: (stream, bytes) =>
-      run.emit({ type: 'step.log', step: step.id, stream, text: Buffer.from(bytes).toString() }),
+    log: stepLog(run, step.id),
     progress: (item, current, total, unit) =>
       run.emit({
         type: 'step.progress',
@@ -211,6 +210,15 @@ function stack(run: Run, layers: readonly Layer[]): StepResult {
   let chain: StepResult['chain'];
   for (const layer of layers) chain = extendChain(chain, layer.diffID);
   return { layers, chain, tree: run.treeOf(layers) };
+}
+
+/** Output as text. A character may be split over two pieces, so each stream has a decoder that keeps what is open. */
+function stepLog(run: Run, step: StepId): StepContext<Op>['log'] {
+  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  return (stream, bytes) => {
+    const text = decoders[stream].decode(bytes, { stream: true });
+    if (text !== '') run.emit({ type: 'step.log', step, stream, text });
+  };
 }
 
 function stepInfo(step: Step): StepInfo {

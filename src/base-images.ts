@@ -1,0 +1,56 @@
+/** Images that a build starts from or copies from: those of the store, and those that a registry has to be asked for. */
+import type { Environment } from './environment.ts';
+import { isTsbuildError } from './errors.ts';
+import type { EventSink } from './events.ts';
+import type { PlanImage } from './graph/step.ts';
+import { findImage, type Image } from './image/image.ts';
+import { formatPlatform } from './oci/platform.ts';
+
+export interface BaseImages {
+  /** The image, fetched if need be; asked for twice, it is looked up once. */
+  resolve(image: PlanImage): Promise<Image>;
+}
+
+export interface BaseImagesOptions {
+  readonly environment: Environment;
+  /** Ask the registry first, even if the store has the image. */
+  readonly pull: boolean;
+  readonly emit: EventSink;
+  readonly signal: AbortSignal;
+}
+
+export function openBaseImages(options: BaseImagesOptions): BaseImages {
+  const known = new Map<string, Promise<Image>>();
+  return {
+    resolve(image) {
+      const key = `${image.reference} ${formatPlatform(image.platform)}`;
+      let pending = known.get(key);
+      if (pending === undefined) {
+        pending = findOrPull(image, options);
+        known.set(key, pending);
+      }
+      return pending;
+    },
+  };
+}
+
+async function findOrPull(image: PlanImage, options: BaseImagesOptions): Promise<Image> {
+  const { environment, pull } = options;
+  if (!pull) {
+    const found = findStored(image, environment);
+    if (found !== undefined) return found;
+  }
+  const { pullReference } = await import('./ship.ts');
+  return pullReference(environment, { ...image, emit: options.emit, signal: options.signal });
+}
+
+/** `undefined` if the store does not have the image, or not for the platform. */
+function findStored(image: PlanImage, { store }: Environment): Image | undefined {
+  try {
+    return findImage(store, image.reference, image.platform);
+  } catch (error) {
+    if (isTsbuildError(error) && (error.code === 'IMAGE_NOT_FOUND' || error.code === 'PLATFORM'))
+      return undefined;
+    throw error;
+  }
+}
