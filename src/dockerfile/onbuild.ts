@@ -12,10 +12,7 @@ const REFUSED: ReadonlySet<string> = new Set(['FROM', 'MAINTAINER', 'ONBUILD']);
  * character is `\`, whatever it was where the trigger was written. Its place is the FROM that brought it in, if given.
  * Throws `DOCKERFILE_PARSE`.
  */
-export function parseOnbuildTrigger(
-  trigger: string,
-  { location }: TriggerOptions = {},
-): Instruction {
+export function parseOnbuildTrigger(trigger: string, location?: SourceLocation): Instruction {
   const place = location ?? { file: 'ONBUILD', line: 1, lineText: trigger };
   try {
     const [node, ...more] = readSyntax(trigger).nodes;
