@@ -1,0 +1,156 @@
+/**
+ * Contexts: the files a build may copy from, whatever they come as: a directory, an archive or a Dockerfile on stdin, a
+ * URL, a git repository. Each becomes a {@link FileTree} of which only what a COPY names is ever looked at, so a huge
+ * `node_modules` beside the sources costs nothing, and nothing is packed, sent or unpacked.
+ *
+ * directory.ts reads directories, dockerignore.ts hides files of them, archive.ts makes a tree of a tar without
+ * unpacking it. sources.ts turns what the user wrote into one of these. hash-files.ts says what files contain, by sha256,
+ * and stat-cache.ts remembers it, so that an unchanged file is read once in its life.
+ *
+ * A tree is a snapshot: what has been looked at is remembered and not looked at again. So a step's key and its layer
+ * are of the same files even if the directory changes during the build.
+ */
+import fs from 'node:fs';
+import { errnoOf, TsbuildError } from '../errors.ts';
+import { decodeName, displayName, encodeName, fsPath } from '../host/path-bytes.ts';
+import { type FileNode, type FileTree, type FileType, parentPath } from '../tree/file-tree.ts';
+import { filterTree } from '../tree/filter.ts';
+import type { IgnoreRules } from './dockerignore.ts';
+
+/** A node with what tells its content apart from an older one: see stat-cache.ts. */
+export interface HostNode extends FileNode {
+  readonly identity: FileIdentity;
+}
+
+/** Equal while the content is the same. `size` and `mtime` are in the node. */
+export interface FileIdentity {
+  readonly device: bigint;
+  readonly inode: bigint;
+  /** Nanoseconds since 1970. */
+  readonly ctime: bigint;
+}
+
+/**
+ * The files of a directory of the host, without those that `ignore` hides. Owners count as 0:0, as for every context:
+ * a build does not depend on who checked the sources out. Reads nothing until it is asked.
+ * @throws TsbuildError `CONTEXT` if `root` is no directory; later, from its methods, naming what cannot be read.
+ */
+export function openDirectory(root: string, ignore?: IgnoreRules): FileTree {
+  if (!isDirectory(root)) {
+    throw new TsbuildError('CONTEXT', `read context ${displayName(root)}: not a directory`);
+  }
+  const tree = directoryTree(root.replace(/\/+$/, ''));
+  return ignore === undefined ? tree : filterTree(tree, { exclude: ignore.patterns });
+}
+
+function directoryTree(root: string): FileTree {
+  const nodes = new Map<string, FileNode | undefined>();
+  const lists = new Map<string, readonly string[]>();
+  const hostPath = (path: string): string => (path === '' ? root || '/' : `${root}/${path}`);
+
+  const lookup = (path: string): FileNode | undefined => {
+    if (nodes.has(path)) return nodes.get(path);
+    // The kernel would follow a link on the way, perhaps out of the context.
+    const reachable = path === '' || lookup(parentPath(path))?.type === 'directory';
+    const node = reachable ? readNode(hostPath(path), path) : undefined;
+    nodes.set(path, node);
+    return node;
+  };
+  const list = (path: string): readonly string[] => {
+    let names = lists.get(path);
+    if (names === undefined) {
+      names = lookup(path)?.type === 'directory' ? readNames(hostPath(path), path) : [];
+      lists.set(path, names);
+    }
+    return names;
+  };
+  return { lookup, list };
+}
+
+function readNode(hostPath: string, path: string): FileNode | undefined {
+  const file = fsPath(hostPath);
+  try {
+    // The root may be a link to the context; nothing else is followed.
+    const stat =
+      path === '' ? fs.statSync(file, { bigint: true }) : fs.lstatSync(file, { bigint: true });
+    return toNode(stat, hostPath);
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return undefined;
+    throw unreadable(path, cause);
+  }
+}
+
+function toNode(stat: fs.BigIntStats, hostPath: string): FileNode {
+  const type = typeOf(stat);
+  const size = type === 'file' ? Number(stat.size) : 0;
+  const common = {
+    type,
+    mode: Number(stat.mode) & 0o7777,
+    uid: 0,
+    gid: 0,
+    size,
+    mtime: stat.mtimeNs,
+    ...(type !== 'directory' && stat.nlink > 1n ? { inode: `${stat.dev}:${stat.ino}` } : {}),
+  };
+  if (type === 'file') {
+    const content = stat.isSocket() ? { bytes: NOTHING } : { file: hostPath, offset: 0, size };
+    const identity = { device: stat.dev, inode: stat.ino, ctime: stat.ctimeNs };
+    const node: HostNode = { ...common, content, identity };
+    return node;
+  }
+  if (type === 'symlink') {
+    const target = fs.readlinkSync(fsPath(hostPath), { encoding: 'buffer' });
+    return { ...common, linkTarget: decodeName(target) };
+  }
+  return type === 'char' || type === 'block'
+    ? { ...common, device: splitDevice(stat.rdev) }
+    : common;
+}
+
+const NOTHING = new Uint8Array();
+
+/** A socket means nothing outside the process that bound it; the engine makes it an empty file. */
+function typeOf(stat: fs.BigIntStats): FileType {
+  if (stat.isFile() || stat.isSocket()) return 'file';
+  if (stat.isDirectory()) return 'directory';
+  if (stat.isSymbolicLink()) return 'symlink';
+  if (stat.isFIFO()) return 'fifo';
+  return stat.isBlockDevice() ? 'block' : 'char';
+}
+
+/** glibc's layout of dev_t: `mmmMMMmmm` in hex nibbles, 12 + 20 bits of each in use. */
+function splitDevice(device: bigint): { major: number; minor: number } {
+  return {
+    major: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
+    minor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
+  };
+}
+
+/** Sorted. Decoding all names as text is fast; a name that is not text has a replacement character then. */
+function readNames(hostPath: string, path: string): readonly string[] {
+  try {
+    const names = fs.readdirSync(fsPath(hostPath));
+    const whole = names.some((name) => name.includes('\ufffd'))
+      ? fs.readdirSync(encodeName(hostPath), { encoding: 'buffer' }).map(decodeName)
+      : names;
+    return whole.sort();
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+function isDirectory(root: string): boolean {
+  try {
+    return fs.statSync(root).isDirectory();
+  } catch (cause) {
+    throw new TsbuildError('CONTEXT', `read context ${displayName(root)}`, { cause });
+  }
+}
+
+function unreadable(path: string, cause: unknown): TsbuildError {
+  const name = displayName(path === '' ? '.' : path);
+  return new TsbuildError('CONTEXT', `read ${name} of the context: ${errnoOf(cause) ?? cause}`, {
+    cause,
+    hint: `Make ${name} readable, or exclude it in .dockerignore.`,
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * ADD of a local archive: its entries are laid out below the destination, in their order, as if it were the root of a
+ * filesystem. Links that earlier entries or the image put there are followed on the way to an entry, but never out of the
+ * destination; what an entry names is replaced, be it a link or a directory. Owners and modes are the archive's.
+ */
+import { TsbuildError } from '../errors.ts';
+import { displayName } from '../host/path-bytes.ts';
+import { archiveError, type TarEntry } from '../tar/entry.ts';
+import { entryPath } from '../tar/entry-path.ts';
+import {
+  baseName,
+  type Content,
+  type FileNode,
+  type FileTree,
+  joinPath,
+  parentPath,
+} from '../tree/file-tree.ts';
+import { resolvePath } from '../tree/resolve.ts';
+import { subtree } from '../tree/subtree.ts';
+import type { Owner } from '../tree/users.ts';
+import type { CopyTarget } from './copy-target.ts';
+
+/** An archive that was opened: uncompressed, somewhere on this host. */
+export interface Archive {
+  entries(): Iterable<TarEntry>;
+  /** Where the bytes of a file entry are. */
+  contentOf(entry: TarEntry): Content;
+}
+
+export interface Extraction {
+  readonly target: CopyTarget;
+  /** Exists, and has no links in its path. */
+  readonly directory: string;
+  /** `--chown`, instead of the owners in the archive. */
+  readonly owner: Owner | undefined;
+  /** mtime of directories that the archive does not list. */
+  readonly mtime: bigint;
+  readonly item: number;
+}
+
+/** @throws TsbuildError `ARCHIVE` naming an entry that leads out, or that cannot be where it says. */
+export function extractArchive(archive: Archive, extraction: Extraction): void {
+  const { target, directory } = extraction;
+  const view = subtree(target, directory);
+  let count = 0;
+  for (const entry of archive.entries()) {
+    count += 1;
+    const path = entryPath(entry.name);
+    // The archive's own root has no say in what the destination is like.
+    if (path === '') continue;
+    const at = joinAt(directory, placeOf(path, view, entry, extraction));
+    const node =
+      entry.type === 'link'
+        ? linkedNode(entry, view, extraction, count)
+        : toNode(entry, archive, extraction.owner);
+    target.put(at, node);
+  }
+}
+
+/** The path of an entry below the destination, its parents made and their links followed. */
+function placeOf(path: string, view: FileTree, entry: TarEntry, extraction: Extraction): string {
+  const parent = resolvePath(view, parentPath(path), { followLast: true }).path;
+  const { target, directory, mtime } = extraction;
+  try {
+    // Not --chown: the engine leaves what the archive does not list to root.
+    target.makeDirectory(joinAt(directory, parent), { uid: 0, gid: 0, mode: 0o755, mtime });
+  } catch (cause) {
+    throw new TsbuildError('ARCHIVE', `extract ${displayName(entry.name)}: not in a directory`, {
+      cause,
+    });
+  }
+  return joinPath(parent, baseName(path));
+}
+
+function toNode(entry: TarEntry, archive: Archive, owner: Owner | undefined): FileNode {
+  const { type, mode, uid, gid, size, mtime, device, xattrs } = entry;
+  return {
+    type: type as FileNode['type'],
+    mode,
+    uid: owner?.uid ?? uid,
+    gid: owner?.gid ?? gid,
+    size,
+    mtime,
+    ...(type === 'symlink' ? { linkTarget: entry.linkName ?? '' } : {}),
+    ...(device === undefined ? {} : { device }),
+    ...(xattrs === undefined ? {} : { xattrs }),
+    ...(type === 'file' ? { content: archive.contentOf(entry) } : {}),
+  };
+}
+
+/** A hard link: another name for a file below the destination, of the archive or of the image. */
+function linkedNode(
+  entry: TarEntry,
+  view: FileTree,
+  extraction: Extraction,
+  count: number,
+): FileNode {
+  const path = entryPath(entry.linkName ?? '', entry.name);
+  const parent = resolvePath(view, parentPath(path), { followLast: true }).path;
+  const source = joinPath(parent, baseName(path));
+  const node = view.lookup(source);
+  if (node === undefined || node.type === 'directory') {
+    const target = JSON.stringify(displayName(entry.linkName ?? ''));
+    throw archiveError(`its link target ${target} is not a file`, entry.name);
+  }
+  if (node.inode !== undefined) return node;
+  const linked = { ...node, inode: `${extraction.item}:link:${count}` };
+  extraction.target.put(joinAt(extraction.directory, source), linked);
+  return linked;
+}
+
+function joinAt(directory: string, path: string): string {
+  return path === '' ? directory : joinPath(directory, path);
+}
