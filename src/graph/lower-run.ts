@@ -105,7 +105,8 @@ async function lowerMount(
   inputs: StepId[],
 ): Promise<RunMount> {
   const from = async (name: string | undefined): Promise<FileSource> => {
-    const origin = name === undefined ? MAIN_CONTEXT : await lowering.origin(name, run.location);
+    const origin =
+      name === undefined ? MAIN_CONTEXT : await lowering.origin(name, 'mount', run.location);
     if (origin.source.type !== 'input') return origin.source;
     inputs.push(...origin.inputs);
     return { type: 'input', input: inputs.length - 1 };

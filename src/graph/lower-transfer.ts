@@ -11,7 +11,7 @@ export async function lowerTransfer(lowering: Lowering, transfer: Copy | Add): P
   const word = (text: string) => expand(lowering, text, location);
   const origin =
     transfer.kind === 'copy' && transfer.from !== undefined
-      ? await lowering.origin(transfer.from, location)
+      ? await lowering.origin(transfer.from, 'copy', location)
       : MAIN_CONTEXT;
   const from: FileSource =
     origin.source.type === 'input' ? { type: 'input', input: 0 } : origin.source;

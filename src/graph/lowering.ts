@@ -27,6 +27,9 @@ export interface PlanOptions {
   readonly resolveImage: (image: PlanImage) => Promise<ImageConfig>;
 }
 
+/** Who asks for an origin. */
+export type OriginKind = 'copy' | 'mount';
+
 /** A place to copy or mount from, and the step that makes it, when one does. */
 export interface Origin {
   readonly source: FileSource;
@@ -45,7 +48,7 @@ export interface Lowering {
     step: { name: string; location: SourceLocation; inputs: readonly StepId[] },
   ): void;
   /** Finds what `--from=NAME` or `from=NAME` means. */
-  origin(name: string, location: SourceLocation): Promise<Origin>;
+  origin(name: string, by: OriginKind, location: SourceLocation): Promise<Origin>;
 }
 
 /** The build context itself. */

@@ -1,0 +1,87 @@
+/** What the planning of one Dockerfile gathers: steps, images, and the stages planned so far. */
+import type { Dockerfile } from '../dockerfile/parse.ts';
+import type { Stage } from '../dockerfile/stages.ts';
+import { locate, type SourceLocation } from '../errors.ts';
+import type { ImageConfig } from '../oci/config.ts';
+import { formatPlatform, type Platform } from '../oci/platform.ts';
+import { formatReference, parseReference } from '../oci/reference.ts';
+import type { PlanOptions } from './lowering.ts';
+import type { StageState } from './stage-state.ts';
+import type { Op, PlanImage, Step, StepId } from './step.ts';
+
+export interface Planner {
+  readonly dockerfile: Dockerfile;
+  readonly options: PlanOptions;
+  readonly stages: readonly Stage[];
+  readonly globalArgs: ReadonlyMap<string, string>;
+  readonly steps: Map<StepId, Step>;
+  readonly images: PlanImage[];
+  /** Plans a stage, once. `path` holds the stages that wait for it, to find circles. */
+  stageState(stage: Stage, path: readonly number[]): Promise<StageState>;
+}
+
+/** Puts a step on top of a stage and returns its id. */
+export function addStep(
+  planner: Planner,
+  state: StageState,
+  op: Op,
+  step: { name: string; location: SourceLocation; inputs: readonly StepId[] },
+): StepId {
+  const id = `${state.index}.${planner.steps.size}`;
+  const { noCache, noCacheFilter } = planner.options;
+  planner.steps.set(id, {
+    id,
+    op,
+    ...(state.result === undefined ? {} : { parent: state.result }),
+    ...step,
+    display: step.name,
+    stage: state.name,
+    platform: state.platform,
+    noCache: noCache || noCacheFilter.some((filter) => filter.toLowerCase() === state.name),
+  });
+  state.result = id;
+  return id;
+}
+
+/** The number of an image in the plan. @throws TsbuildError `USAGE` if `reference` is none */
+export function addImage(
+  planner: Planner,
+  reference: string,
+  platform: Platform,
+  location: SourceLocation,
+): number {
+  try {
+    const name = formatReference(parseReference(reference));
+    const wanted = formatPlatform(platform);
+    const known = planner.images.findIndex(
+      (image) => image.reference === name && formatPlatform(image.platform) === wanted,
+    );
+    return known >= 0 ? known : planner.images.push({ reference: name, platform }) - 1;
+  } catch (error) {
+    throw locate(error, { location });
+  }
+}
+
+export async function imageConfig(
+  planner: Planner,
+  image: number,
+  location: SourceLocation,
+): Promise<ImageConfig> {
+  try {
+    return await planner.options.resolveImage(planner.images[image]!);
+  } catch (error) {
+    throw locate(error, { location });
+  }
+}
+
+/** What `--build-context` says that a name stands for: a place with files, or another image. */
+export function namedContext(
+  planner: Planner,
+  name: string,
+): { readonly type: 'files' } | { readonly type: 'image'; readonly reference: string } | undefined {
+  const { buildContexts } = planner.options;
+  const value = Object.hasOwn(buildContexts, name) ? buildContexts[name] : undefined;
+  if (value === undefined) return undefined;
+  const image = /^docker-image:\/\/(.*)$/s.exec(value);
+  return image === null ? { type: 'files' } : { type: 'image', reference: image[1]! };
+}

@@ -1,0 +1,130 @@
+/** FROM: what a stage starts with, be it an earlier stage, an image, a named context or nothing. */
+import type { From, Instruction } from '../dockerfile/instruction.ts';
+import { parseOnbuildTrigger } from '../dockerfile/onbuild.ts';
+import { findBaseStage, type Stage } from '../dockerfile/stages.ts';
+import { expandWord } from '../dockerfile/words.ts';
+import { locate, TsbuildError } from '../errors.ts';
+import { type Platform, parsePlatform } from '../oci/platform.ts';
+import { located } from './lowering.ts';
+import { addImage, addStep, imageConfig, namedContext, type Planner } from './planner-state.ts';
+import { type StageState, scratchConfig, startStage } from './stage-state.ts';
+import type { Op, StepId } from './step.ts';
+
+export interface StageStart {
+  readonly state: StageState;
+  /** ONBUILD triggers of the base, which come before the stage's own instructions. */
+  readonly triggers: readonly Instruction[];
+  /** Steps that the FROM itself makes. */
+  readonly steps: readonly StepId[];
+}
+
+export async function startFrom(
+  planner: Planner,
+  stage: Stage,
+  path: readonly number[],
+): Promise<StageStart> {
+  const { from } = stage;
+  const base = expandFrom(planner, from, from.base);
+  if (base === '') {
+    throw new TsbuildError('DOCKERFILE_PARSE', 'base name (FROM) should not be blank', {
+      location: from.location,
+    });
+  }
+  const named = [base, ...(stage.name === undefined ? [] : [stage.name])].find((name) =>
+    namedContext(planner, name),
+  );
+  if (named !== undefined) {
+    const context = namedContext(planner, named)!;
+    return context.type === 'image'
+      ? fromImage(planner, stage, context.reference)
+      : fromContext(planner, stage, named);
+  }
+  const earlier = findBaseStage(planner.stages, base, stage.index);
+  if (earlier !== undefined)
+    return fromStage(planner, stage, await planner.stageState(earlier, path));
+  if (base === 'scratch') {
+    return {
+      state: startStage(identity(planner, stage), scratchConfig(stagePlatform(planner, from)), []),
+      triggers: [],
+      steps: [],
+    };
+  }
+  return fromImage(planner, stage, base);
+}
+
+function fromStage(planner: Planner, stage: Stage, parent: StageState): StageStart {
+  const { config, author, history, result, base } = parent;
+  const state = startStage(
+    identity(planner, stage),
+    { config, ...(author ? { author } : {}) },
+    history,
+  );
+  state.result = result;
+  state.base = base;
+  return { state, triggers: triggersOf(config.OnBuild, stage.from), steps: [] };
+}
+
+async function fromImage(planner: Planner, stage: Stage, reference: string): Promise<StageStart> {
+  const { location } = stage.from;
+  const image = addImage(planner, reference, stagePlatform(planner, stage.from), location);
+  const config = await imageConfig(planner, image, location);
+  const history = (config.history ?? []).map((entry) => ({ entry }));
+  const state = startStage(identity(planner, stage), config, history);
+  state.base = { image };
+  const op: Op = { type: 'image', reference, image };
+  const step = addStep(planner, state, op, { name: `FROM ${reference}`, location, inputs: [] });
+  return { state, triggers: triggersOf(config.config?.OnBuild, stage.from), steps: [step] };
+}
+
+/** A stage made of a named context: all its files. */
+function fromContext(planner: Planner, stage: Stage, name: string): StageStart {
+  const { location, platform } = {
+    location: stage.from.location,
+    platform: stagePlatform(planner, stage.from),
+  };
+  const state = startStage(identity(planner, stage), scratchConfig(platform), []);
+  const op: Op = {
+    type: 'copy',
+    instruction: 'COPY',
+    from: { type: 'context', name },
+    sources: ['.'],
+    inline: [],
+    destination: '/',
+    workdir: '/',
+    link: true,
+    parents: false,
+    exclude: [],
+  };
+  const step = addStep(planner, state, op, { name: `FROM ${name}`, location, inputs: [] });
+  state.history.push({ entry: { created_by: `FROM ${name}`, comment: 'tsbuild' }, step });
+  return { state, triggers: [], steps: [step] };
+}
+
+function identity(planner: Planner, stage: Stage) {
+  return {
+    name: stage.name ?? `stage-${stage.index}`,
+    index: stage.index,
+    platform: stagePlatform(planner, stage.from),
+  };
+}
+
+function stagePlatform(planner: Planner, from: From): Platform {
+  if (from.platform === undefined) return planner.options.targetPlatform;
+  const text = expandFrom(planner, from, from.platform);
+  try {
+    return parsePlatform(text, planner.options.buildPlatform);
+  } catch (error) {
+    throw locate(error, { location: from.location });
+  }
+}
+
+function expandFrom(planner: Planner, from: From, word: string): string {
+  const env = Object.fromEntries(planner.globalArgs);
+  return located(from.location, () => expandWord(word, env, { escape: planner.dockerfile.escape }));
+}
+
+function triggersOf(onBuild: readonly string[] | undefined, from: From): readonly Instruction[] {
+  return (onBuild ?? []).map((trigger) =>
+    parseOnbuildTrigger(trigger, { location: from.location }),
+  );
+}

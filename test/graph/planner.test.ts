@@ -1,0 +1,263 @@
+import { describe, expect, it } from 'vitest';
+import { parseDockerfile } from '../../src/dockerfile/parse.ts';
+import type { PlanOptions } from '../../src/graph/lowering.ts';
+import { planBuild } from '../../src/graph/planner.ts';
+import type { CopyOp, Plan, PlanImage, RunOp, Step } from '../../src/graph/step.ts';
+import type { ImageConfig, RunConfig } from '../../src/oci/config.ts';
+
+const platform = { os: 'linux', architecture: 'amd64' };
+const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+function imageConfig(config: RunConfig = {}): ImageConfig {
+  return { os: 'linux', architecture: 'amd64', config, rootfs: { type: 'layers', diff_ids: [] } };
+}
+
+async function plan(text: string, options: Partial<PlanOptions> = {}): Promise<Plan> {
+  return planBuild(parseDockerfile(text, { file: 'Dockerfile' }), {
+    buildArgs: {},
+    labels: {},
+    targetPlatform: platform,
+    buildPlatform: platform,
+    multiPlatform: false,
+    noCache: false,
+    noCacheFilter: [],
+    buildContexts: {},
+    allow: [],
+    resolveImage: async () => imageConfig(),
+    ...options,
+  });
+}
+
+const steps = (result: Plan) => [...result.steps.values()];
+const runs = (result: Plan) =>
+  steps(result).filter((step): step is Step<RunOp> => step.op.type === 'run');
+const envOf = (step: Step<RunOp> | undefined) =>
+  step?.op.env.filter((entry) => !entry.startsWith('PATH='));
+const configOf = (result: Plan) => result.target.config.config!;
+
+describe('planning a stage', () => {
+  it('chains the steps that make files and numbers them', async () => {
+    const result = await plan('FROM busybox AS b\nENV A=1\nRUN make\nWORKDIR /w\nCOPY . .\n');
+    expect(steps(result).map((step) => step.display)).toEqual([
+      '[b 1/4] FROM busybox',
+      '[b 2/4] RUN make',
+      '[b 3/4] WORKDIR /w',
+      '[b 4/4] COPY . .',
+    ]);
+    expect(steps(result).map((step) => step.parent)).toEqual([
+      undefined,
+      ...steps(result)
+        .map((s) => s.id)
+        .slice(0, 3),
+    ]);
+    expect(result.target.result).toBe(steps(result).at(-1)!.id);
+  });
+
+  it('leaves stages that the target does not need unplanned, their images unasked', async () => {
+    const asked: PlanImage[] = [];
+    const result = await plan('FROM unneeded AS a\nRUN a\nFROM busybox AS b\nRUN b\n', {
+      resolveImage: async (image) => {
+        asked.push(image);
+        return imageConfig();
+      },
+    });
+    expect(asked.map((image) => image.reference)).toEqual(['docker.io/library/busybox:latest']);
+    expect(runs(result).map((step) => step.name)).toEqual(['RUN b']);
+  });
+
+  it('takes over files and configuration of an earlier stage', async () => {
+    const result = await plan('FROM busybox AS a\nENV A=1\nRUN one\nFROM a\nRUN two\n');
+    expect(runs(result).map((step) => step.name)).toEqual(['RUN one', 'RUN two']);
+    expect(runs(result)[1]!.parent).toBe(runs(result)[0]!.id);
+    expect(configOf(result).Env).toEqual([PATH, 'A=1']);
+  });
+
+  it('builds the target alone', async () => {
+    const result = await plan('FROM busybox AS a\nRUN one\nFROM a AS b\nRUN two\n', {
+      target: 'a',
+    });
+    expect(runs(result).map((step) => step.name)).toEqual(['RUN one']);
+  });
+
+  it('runs the ONBUILD triggers of the base first, and drops them', async () => {
+    const result = await plan('FROM busybox\nRUN own\n', {
+      resolveImage: async () => imageConfig({ OnBuild: ['RUN trigger', 'ENV T=1'] }),
+    });
+    expect(runs(result).map((step) => step.name)).toEqual(['RUN trigger', 'RUN own']);
+    expect(configOf(result).OnBuild).toBeUndefined();
+  });
+
+  it('marks steps of filtered stages as not to be taken from the cache', async () => {
+    const result = await plan('FROM busybox AS a\nRUN one\nFROM a AS b\nRUN two\n', {
+      noCacheFilter: ['B'],
+    });
+    expect(runs(result).map((step) => step.noCache)).toEqual([false, true]);
+  });
+});
+
+describe('variables', () => {
+  it.each<[string, string, Record<string, string>, string[]]>([
+    ['ENV is seen by RUN', 'ENV A=1 B=2\nRUN x', {}, ['A=1', 'B=2']],
+    [
+      'ENV words see the environment before their instruction',
+      'ENV A=1\nENV A=2 B=$A\nRUN x',
+      {},
+      ['A=2', 'B=1'],
+    ],
+    ['an ARG without value is not set', 'ARG A\nRUN x', {}, []],
+    ['a default is used', 'ARG A=1\nRUN x', {}, ['A=1']],
+    ['a build argument wins over the default', 'ARG A=1\nRUN x', { A: '2' }, ['A=2']],
+    ['a build argument that is not declared is not seen', 'RUN x', { A: '2' }, []],
+    ['the later of ENV and ARG wins', 'ENV A=1\nARG A=2\nRUN x', {}, ['A=2']],
+    [
+      'a platform argument is seen once declared',
+      'ARG TARGETARCH\nRUN x',
+      {},
+      ['TARGETARCH=amd64'],
+    ],
+    ['defaults see earlier variables', 'ARG A=1\nARG B=${A}2\nRUN x', {}, ['A=1', 'B=12']],
+  ])('%s', async (_, body, buildArgs, expected) => {
+    expect(envOf(runs(await plan(`FROM busybox\n${body}\n`, { buildArgs }))[0])).toEqual(expected);
+  });
+
+  it('of the global scope reach FROM, and a stage that declares them', async () => {
+    const result = await plan('ARG V=1.0\nFROM busybox:$V\nRUN a\nARG V\nRUN b\n', {
+      buildArgs: { V: '2.0' },
+    });
+    expect(result.images[0]!.reference).toBe('docker.io/library/busybox:2.0');
+    expect(runs(result).map(envOf)).toEqual([[], ['V=2.0']]);
+  });
+
+  it('for proxies reach RUN without being declared, outside of its environment', async () => {
+    const [step] = runs(
+      await plan('FROM busybox\nRUN x', { buildArgs: { https_proxy: 'http://p' } }),
+    );
+    expect(step!.op.proxyEnv).toEqual(['https_proxy=http://p']);
+    expect(envOf(step)).toEqual([]);
+  });
+});
+
+describe('configuration', () => {
+  it.each<[string, string, RunConfig]>([
+    ['a shell CMD gets the shell', 'CMD echo $A', { Cmd: ['/bin/sh', '-c', 'echo $A'] }],
+    [
+      'SHELL changes it',
+      'SHELL ["bash","-c"]\nCMD a',
+      { Cmd: ['bash', '-c', 'a'], Shell: ['bash', '-c'] },
+    ],
+    [
+      'EXPOSE knows ranges and protocols',
+      'EXPOSE 80 90-91/UDP',
+      { ExposedPorts: { '80/tcp': {}, '90/udp': {}, '91/udp': {} } },
+    ],
+    [
+      'VOLUME takes both forms',
+      'VOLUME /a\nVOLUME ["/b c"]',
+      { Volumes: { '/a': {}, '/b c': {} } },
+    ],
+    [
+      'WORKDIR is relative to the one before',
+      'WORKDIR /a\nWORKDIR ../b/./c',
+      { WorkingDir: '/b/c' },
+    ],
+    ['LABEL expands', 'ENV V=1\nLABEL v=$V', { Labels: { v: '1' } }],
+    ['HEALTHCHECK NONE', 'HEALTHCHECK NONE', { Healthcheck: { Test: ['NONE'] } }],
+    ['STOPSIGNAL', 'STOPSIGNAL SIGQUIT', { StopSignal: 'SIGQUIT' }],
+    ['ONBUILD is kept as written', 'ONBUILD RUN  a', { OnBuild: ['RUN  a'] }],
+  ])('%s', async (_, body, expected) => {
+    expect(configOf(await plan(`FROM busybox\n${body}\n`))).toMatchObject(expected);
+  });
+
+  it('of an ENTRYPOINT drops a CMD that came with the base, but not one of this stage', async () => {
+    const resolveImage = async () => imageConfig({ Cmd: ['base'] });
+    expect(
+      configOf(await plan('FROM busybox\nENTRYPOINT ["e"]', { resolveImage })).Cmd,
+    ).toBeUndefined();
+    expect(
+      configOf(await plan('FROM busybox\nCMD ["c"]\nENTRYPOINT ["e"]', { resolveImage })).Cmd,
+    ).toEqual(['c']);
+  });
+
+  it('of --label wins over LABEL', async () => {
+    const result = await plan('FROM busybox\nLABEL a=1 b=1', { labels: { a: '2' } });
+    expect(configOf(result).Labels).toEqual({ a: '2', b: '1' });
+  });
+});
+
+describe('origins of files', () => {
+  const copy = (result: Plan) =>
+    steps(result).findLast((step): step is Step<CopyOp> => step.op.type === 'copy')!;
+
+  it.each([['build'], ['0'], ['BUILD']])('--from=%s is the stage', async (name) => {
+    const result = await plan(
+      `FROM busybox AS build\nRUN make\nFROM scratch\nCOPY --from=${name} /a /b`,
+    );
+    expect(copy(result).inputs).toEqual([runs(result)[0]!.id]);
+  });
+
+  it('--from=IMAGE is an image that no stage starts from', async () => {
+    const result = await plan('FROM scratch\nCOPY --from=alpine:3 /a /b');
+    expect(result.images.map((image) => image.reference)).toEqual(['docker.io/library/alpine:3']);
+    expect(result.steps.get(copy(result).inputs[0]!)!.op.type).toBe('image');
+  });
+
+  it('a named context wins over a stage and an image', async () => {
+    const result = await plan('FROM busybox AS src\nFROM scratch\nCOPY --from=src /a /b', {
+      buildContexts: { src: '/dir' },
+    });
+    expect(copy(result).op.from).toEqual({ type: 'context', name: 'src' });
+    expect(result.images).toEqual([]);
+  });
+
+  it('a stage without files gives nothing', async () => {
+    const result = await plan('FROM scratch AS a\nFROM scratch\nCOPY --from=a / /b');
+    expect(copy(result).op.from).toEqual({ type: 'nothing' });
+  });
+});
+
+describe('bad input', () => {
+  it.each([
+    [
+      'a stage that waits for itself',
+      'FROM busybox AS a\nCOPY --from=a /x /y',
+      'DOCKERFILE_REFERENCE',
+      2,
+    ],
+    [
+      'stages that wait for each other',
+      'FROM busybox AS a\nCOPY --from=b /x /y\nFROM busybox AS b\nCOPY --from=a /x /y',
+      'DOCKERFILE_REFERENCE',
+      4,
+    ],
+    ['a number without a stage', 'FROM busybox\nCOPY --from=7 /x /y', 'DOCKERFILE_REFERENCE', 2],
+    ['a port that is none', 'FROM busybox\nEXPOSE http', 'DOCKERFILE_PARSE', 2],
+    ['a signal that is none', 'FROM busybox\nSTOPSIGNAL SIGNOPE', 'DOCKERFILE_PARSE', 2],
+    [
+      'an entitlement that was not given',
+      'FROM busybox\nRUN --network=host x',
+      'DOCKERFILE_PARSE',
+      2,
+    ],
+    ['a failed check of a variable', 'FROM busybox\nENV A=${B:?is missing}', 'DOCKERFILE_PARSE', 2],
+    ['a blank base', 'ARG B\nFROM $B', 'DOCKERFILE_PARSE', 2],
+    ['a reference that is none', 'FROM Not/Valid@', 'USAGE', 1],
+  ])('%s is an error with its place', async (_, text, code, line) => {
+    await expect(plan(text)).rejects.toMatchObject({ code, location: { line } });
+  });
+
+  it('finds a circle that a trigger of a base image closes', async () => {
+    const text = 'FROM one AS a\nCOPY --from=b /x /y\nFROM two AS b\n';
+    const resolveImage = async ({ reference }: PlanImage) =>
+      imageConfig(reference.includes('two') ? { OnBuild: ['COPY --from=a /x /y'] } : {});
+    await expect(plan(text, { resolveImage, target: 'a' })).rejects.toMatchObject({
+      code: 'DOCKERFILE_REFERENCE',
+    });
+  });
+
+  it('names a stage that comes near to an unknown target', async () => {
+    await expect(plan('FROM busybox AS build', { target: 'biuld' })).rejects.toMatchObject({
+      code: 'DOCKERFILE_REFERENCE',
+      hint: expect.stringContaining('build'),
+    });
+  });
+});
