@@ -1,6 +1,6 @@
 /** Takes one 512-byte header block apart, in whichever dialect it was written. */
 import { decodeName } from '../host/path-bytes.ts';
-import { archiveError, BLOCK } from './entry.ts';
+import { BLOCK, TarFault } from './entry.ts';
 import { hasGoodChecksum, readNumber } from './numeric.ts';
 
 /** The fields of one block as they are; what an extended header says goes on top of them in parse.ts. */
@@ -27,10 +27,15 @@ export function isZeroBlock(block: Buffer): boolean {
 
 const ZEROS = Buffer.alloc(BLOCK);
 
-/** @throws TsbuildError `ARCHIVE` naming the entry as far as it can be read. */
+/** The name as the block has it: for messages, before it is known whether the block is a header at all. */
+export function decodeHeaderName(block: Buffer): string {
+  return readText(block, 0, 100);
+}
+
+/** @throws TarFault */
 export function decodeHeader(block: Buffer): RawHeader {
-  const name = readText(block, 0, 100);
-  if (!hasGoodChecksum(block)) throw archiveError('its header has a bad checksum', name);
+  if (!hasGoodChecksum(block)) throw new TarFault('its header has a bad checksum');
+  const name = decodeHeaderName(block);
   const dialect = dialectOf(block);
   const prefix =
     dialect === 'ustar'

@@ -69,6 +69,9 @@ export function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }
 
+/** What is wrong with the bytes at hand, said by code that does not know which entry they belong to: parse.ts does. */
+export class TarFault extends Error {}
+
 /** An error about one entry, or about the archive when there is no name yet. */
 export function archiveError(why: string, name?: string): TsbuildError {
   const where =

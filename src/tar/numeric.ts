@@ -1,7 +1,7 @@
 /** Numbers and checksums of tar headers: octal text, and GNU's base-256 for what does not fit. */
-import { archiveError } from './entry.ts';
+import { TarFault } from './entry.ts';
 
-/** Reads a numeric field. Empty is 0. @throws TsbuildError `ARCHIVE` if it is no number, or beyond 2^53. */
+/** Reads a numeric field. Empty is 0. @throws TarFault if it is no number, or beyond 2^53. */
 export function readNumber(block: Buffer, offset: number, length: number, field: string): number {
   const first = block[offset]!;
   if (first & 0x80) return readBase256(block, offset, length, field);
@@ -14,7 +14,7 @@ export function readNumber(block: Buffer, offset: number, length: number, field:
     const digit = block[at]! - 0x30;
     // Some writers leave rubbish behind the terminating NUL.
     if (block[at] === 0) break;
-    if (digit < 0 || digit > 7) throw archiveError(`its ${field} is not a number`);
+    if (digit < 0 || digit > 7) throw new TarFault(`its ${field} is not a number`);
     value = value * 8 + digit;
   }
   return value;
@@ -27,7 +27,7 @@ function readBase256(block: Buffer, offset: number, length: number, field: strin
     value = (value << 8n) | BigInt(block[at]!);
   if (negative) value -= 1n << BigInt(length * 8 - 2);
   const number = Number(value);
-  if (!Number.isSafeInteger(number)) throw archiveError(`its ${field} is out of range`);
+  if (!Number.isSafeInteger(number)) throw new TarFault(`its ${field} is out of range`);
   return number;
 }
 

@@ -3,7 +3,7 @@
  * UTF-8, but xattrs are binary and names need not be text, and GNU tar, Go and libarchive all store them raw.
  */
 import { decodeName, encodeName } from '../host/path-bytes.ts';
-import { archiveError, MAX_XATTR_BYTES } from './entry.ts';
+import { MAX_XATTR_BYTES, TarFault } from './entry.ts';
 
 export type PaxRecords = Map<string, Buffer>;
 
@@ -31,7 +31,7 @@ function encodeRecord(key: string, value: Buffer): Buffer {
 
 /**
  * Parses a whole extended header. `onRecord` sees every record in order, repeated ones too (the old sparse maps need
- * that). @throws TsbuildError `ARCHIVE` for lengths that do not add up.
+ * that). @throws TarFault for lengths that do not add up.
  */
 export function parsePax(bytes: Buffer, onRecord: (key: string, value: Buffer) => void): void {
   for (let at = 0; at < bytes.length; ) {
@@ -52,7 +52,7 @@ export function parsePax(bytes: Buffer, onRecord: (key: string, value: Buffer) =
 /** Seconds with any number of decimals, to nanoseconds, rounded down. */
 export function parsePaxTime(value: Buffer): bigint {
   const match = /^(-?)([0-9]{1,20})(?:\.([0-9]*))?$/.exec(value.toString('latin1'));
-  if (match === null) throw archiveError('its PAX header has a time that is not a number');
+  if (match === null) throw new TarFault('its PAX header has a time that is not a number');
   const fraction = (match[3] ?? '').slice(0, 9).padEnd(9, '0');
   const time = BigInt(match[2]!) * 1_000_000_000n + BigInt(fraction);
   return match[1] === '-' ? -time : time;
@@ -71,7 +71,7 @@ export function formatPaxTime(time: bigint): Buffer {
 export function parsePaxNumber(key: string, value: Buffer): number {
   const text = value.toString('latin1');
   const number = /^-?[0-9]{1,20}$/.test(text) ? Number(text) : Number.NaN;
-  if (!Number.isSafeInteger(number)) throw archiveError(`its PAX header has a bad ${key}`);
+  if (!Number.isSafeInteger(number)) throw new TarFault(`its PAX header has a bad ${key}`);
   return number;
 }
 
@@ -88,10 +88,10 @@ export function xattrName(key: string): string | undefined {
 
 export function checkXattr(name: string, value: Uint8Array): void {
   if (name === '' || encodeName(name).length > 255 || name.includes('\0'))
-    throw archiveError('it has a bad xattr name');
-  if (value.length > MAX_XATTR_BYTES) throw archiveError(`its xattr ${name} is larger than 64 KiB`);
+    throw new TarFault('it has a bad xattr name');
+  if (value.length > MAX_XATTR_BYTES) throw new TarFault(`its xattr ${name} is larger than 64 KiB`);
 }
 
 function malformed() {
-  return archiveError('its PAX header is malformed');
+  return new TarFault('its PAX header is malformed');
 }

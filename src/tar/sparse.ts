@@ -2,7 +2,7 @@
  * Maps of sparse files, in the four forms that GNU tar has written over time. Nothing that builds images makes them, but
  * archives that people ADD may hold them. https://www.gnu.org/software/tar/manual/html_section/Sparse-Formats.html
  */
-import { archiveError, BLOCK, type SparsePiece } from './entry.ts';
+import { BLOCK, type SparsePiece, TarFault } from './entry.ts';
 import { readNumber } from './numeric.ts';
 
 /** More pieces than this are an attack on memory. */
@@ -28,7 +28,7 @@ export function readOldMap(block: Buffer): OldMap {
 /** A block that continues an old map; returns whether there is one more. */
 export function readOldExtension(block: Buffer, pieces: SparsePiece[]): boolean {
   pieces.push(...readOldPieces(block, 0, 21));
-  if (pieces.length > MAX_PIECES) throw archiveError('its sparse map is too long');
+  if (pieces.length > MAX_PIECES) throw new TarFault('its sparse map is too long');
   return block[504] !== 0;
 }
 
@@ -46,7 +46,7 @@ function readOldPieces(block: Buffer, start: number, count: number): SparsePiece
 /** PAX 0.0 and 0.1: numbers from records, an offset and a size by turns. */
 export function piecesOf(numbers: readonly number[]): SparsePiece[] {
   if (numbers.length % 2 !== 0 || numbers.length / 2 > MAX_PIECES)
-    throw archiveError('its sparse map is malformed');
+    throw new TarFault('its sparse map is malformed');
   const pieces: SparsePiece[] = [];
   for (let i = 0; i < numbers.length; i += 2)
     pieces.push({ offset: numbers[i]!, size: numbers[i + 1]! });
@@ -57,15 +57,13 @@ export function piecesOf(numbers: readonly number[]): SparsePiece[] {
  * PAX 1.0: the map is text in front of the data, in whole blocks: the number of pieces, then offset and size of each,
  * a line for each number. Demands the blocks one by one.
  */
-export function* readMapInData(
-  limit: number,
-): Generator<undefined, { pieces: SparsePiece[]; bytes: number }, Buffer> {
+export function* readMapInData(limit: number): Generator<undefined, SparsePiece[], Buffer> {
   const numbers: number[] = [];
   let partial = '';
   let bytes = 0;
   let wanted = 1;
   while (numbers.length < wanted) {
-    if (bytes + BLOCK > limit) throw archiveError('its sparse map is malformed');
+    if (bytes + BLOCK > limit) throw new TarFault('its sparse map is malformed');
     const lines = (partial + (yield undefined).toString('latin1')).split('\n');
     bytes += BLOCK;
     partial = lines.pop()!;
@@ -75,14 +73,14 @@ export function* readMapInData(
       numbers.push(parseCount(line));
       wanted = 1 + 2 * numbers[0]!;
     }
-    if (wanted > 2 * MAX_PIECES) throw archiveError('its sparse map is too long');
+    if (wanted > 2 * MAX_PIECES) throw new TarFault('its sparse map is too long');
   }
-  return { pieces: piecesOf(numbers.slice(1)), bytes };
+  return piecesOf(numbers.slice(1));
 }
 
 function parseCount(text: string): number {
   const number = /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(number <= Number.MAX_SAFE_INTEGER)) throw archiveError('its sparse map is malformed');
+  if (!(number <= Number.MAX_SAFE_INTEGER)) throw new TarFault('its sparse map is malformed');
   return number;
 }
 
@@ -96,9 +94,9 @@ export function checkMap(
   let stored = 0;
   for (const { offset, size } of pieces) {
     if (offset < end || size < 0 || offset + size > realSize)
-      throw archiveError('its sparse map is not in order');
+      throw new TarFault('its sparse map is not in order');
     end = offset + size;
     stored += size;
   }
-  if (stored !== storedSize) throw archiveError('its sparse map does not match what is stored');
+  if (stored !== storedSize) throw new TarFault('its sparse map does not match what is stored');
 }
