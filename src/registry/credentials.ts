@@ -47,20 +47,6 @@ export function createKeychain(options: KeychainOptions): Keychain {
   };
 }
 
-/** The files that docker and podman would use, in the order of preference; the first is where `login` writes. */
-export function credentialFiles(
-  env: Readonly<Record<string, string | undefined>>,
-  home: string,
-): string[] {
-  const docker = `${env.DOCKER_CONFIG || `${home}/.docker`}/config.json`;
-  const podman = [
-    env.REGISTRY_AUTH_FILE,
-    env.XDG_RUNTIME_DIR && `${env.XDG_RUNTIME_DIR}/containers/auth.json`,
-    `${env.XDG_CONFIG_HOME || `${home}/.config`}/containers/auth.json`,
-  ];
-  return [docker, ...podman.filter((file): file is string => Boolean(file))];
-}
-
 /** @throws TsbuildError `USAGE` if it is there and cannot be read; absence is `undefined`. */
 export function readAuthFile(file: string): AuthFile | undefined {
   let text: string;

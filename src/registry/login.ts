@@ -1,7 +1,7 @@
 /** `login` and `logout`: the registry is asked before anything is stored; a file keeps what others wrote into it. */
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { errnoOf, TsbuildError } from '../errors.ts';
+import { errnoOf, isTsbuildError, TsbuildError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
 import { type AuthFile, authKey, normalizeKey, parseAuthFile } from './auth-file.ts';
 import { createRegistryClient, type RegistryClientOptions } from './client.ts';
@@ -81,14 +81,20 @@ async function verify(registry: string, options: LoginOptions): Promise<void> {
     ...options.client,
     keychain: { credentials: async () => ({ username, password }) },
   });
-  const response = await client.session(registry).call({
-    method: 'GET',
-    url: 'v2/',
-    scopes: [],
-    expect: [200],
-    ...(signal ? { signal } : {}),
-  });
-  await discard(response);
+  const call = { method: 'GET', url: 'v2/', scopes: [], expect: [200] } as const;
+  try {
+    await discard(await client.session(registry).call({ ...call, ...(signal ? { signal } : {}) }));
+  } catch (cause) {
+    if (!isTsbuildError(cause) || cause.code !== 'REGISTRY_AUTH') throw cause;
+    throw new TsbuildError(
+      'REGISTRY_AUTH',
+      `${registry} does not accept the user name or the password`,
+      {
+        cause,
+        hint: 'many registries want an access token in place of the password',
+      },
+    );
+  }
 }
 
 function helperFor(config: AuthFile, registry: string): string | undefined {
