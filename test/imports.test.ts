@@ -90,9 +90,11 @@ describe('the tiers', () => {
 
 describe('source files', () => {
   test('below the callers touch no console, environment or working directory', () => {
-    // Entries of processes are callers too; overlay.ts lives in the executor's, whose directory it may change.
+    // The API's own files take the process's environment for a default, and entries of processes are callers too.
+    // overlay.ts lives in the executor's, whose directory it may change.
     const allowed = new Set([
       'environment.ts',
+      'login.ts',
       'executor/main.ts',
       'worker.ts',
       'snapshot/overlay.ts',

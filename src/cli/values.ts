@@ -1,27 +1,14 @@
 /** Values of flags as docker writes them: comma lists with quotes, sizes, limits, hosts, `KEY=VALUE`. */
+import { parseByteSize } from '../dockerfile/byte-size.ts';
+import { parseCsvFields } from '../dockerfile/csv.ts';
 import { usage } from './flags.ts';
 
-/**
- * One line of comma-separated fields; a field in double quotes may hold commas, and `""` inside it is one quote
- * (RFC 4180). @throws TsbuildError `USAGE`
- */
+/** Comma-separated fields, with quotes as in CSV. @throws TsbuildError `USAGE` */
 export function splitCommas(text: string, flag: string): string[] {
-  const fields: string[] = [];
-  let at = 0;
-  while (true) {
-    if (text[at] === '"') {
-      const quoted = /^"((?:[^"]|"")*)"(?=,|$)/.exec(text.slice(at));
-      if (quoted === null) throw usage(`flag --${flag}: unbalanced quotes in ${text}`);
-      fields.push(quoted[1]!.replaceAll('""', '"'));
-      at += quoted[0].length;
-    } else {
-      const comma = text.indexOf(',', at);
-      const end = comma < 0 ? text.length : comma;
-      fields.push(text.slice(at, end));
-      at = end;
-    }
-    if (at >= text.length) return fields;
-    at += 1;
+  try {
+    return parseCsvFields(text);
+  } catch (cause) {
+    throw usage(`flag --${flag}: ${(cause as Error).message}`);
   }
 }
 
@@ -63,15 +50,11 @@ export function pairs(entries: readonly string[]): Record<string, string> {
   return Object.fromEntries(entries.map(splitPair).map(([key, value]) => [key, value ?? '']));
 }
 
-const UNITS = ['', 'k', 'm', 'g', 't', 'p'];
-
 /** `64m`, `1.5g`, `512kb`, `1GiB`, `1000`: bytes, in powers of 1024. @throws TsbuildError `USAGE` */
 export function parseSize(text: string, flag: string): number {
-  const match = /^(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?$/i.exec(text);
-  if (match === null) {
-    throw usage(`flag --${flag}: ${JSON.stringify(text)} is not a size`, 'write it as 64m or 1g');
-  }
-  return Math.floor(Number(match[1]) * 1024 ** UNITS.indexOf(match[2]!.toLowerCase()));
+  const size = parseByteSize(text);
+  if (size !== undefined) return size;
+  throw usage(`flag --${flag}: ${JSON.stringify(text)} is not a size`, 'write it as 64m or 1g');
 }
 
 const ULIMITS =

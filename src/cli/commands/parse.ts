@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { TsbuildError } from '../../errors.ts';
 import { defineCommand } from '../command.ts';
+import { syntaxJson } from '../syntax-json.ts';
 
 export const parse = defineCommand({
   name: 'parse',
@@ -14,8 +15,8 @@ export const parse = defineCommand({
   args: { min: 1, max: 1 },
   async run({ args }, { stdout }) {
     const file = args[0]!;
-    const { readSyntax } = await import('../../dockerfile/read-syntax.ts');
-    stdout.write(`${JSON.stringify(readSyntax(read(file), { file }), null, 2)}\n`);
+    const { parseSyntax } = await import('../../dockerfile/parse.ts');
+    stdout.write(`${JSON.stringify(syntaxJson(parseSyntax(read(file), { file })), null, 2)}\n`);
   },
 });
 
