@@ -108,6 +108,13 @@ export function prctl(option: number, arg: number): number {
   return check('prctl', undefined, libc().prctl(option, arg, 0, 0, 0));
 }
 
+/** ioctl(2) with a structure, or with a number; the answer is what the request says. */
+export function ioctl(fd: number, request: number, argument: Uint8Array | number = 0): number {
+  const { ioctl, ioctlNumber } = libc();
+  const call = typeof argument === 'number' ? ioctlNumber : ioctl;
+  return check('ioctl', undefined, call(fd, request, argument));
+}
+
 /** The number of a device as the C library writes it: 12 bits of major and 8 of minor as ever, the rest above. */
 export function makedev(major: number, minor: number): bigint {
   const [high, low] = [BigInt(major), BigInt(minor)];
@@ -137,6 +144,7 @@ const XATTR_MAX = 65536;
 
 type Call = (...args: readonly unknown[]) => number;
 interface LibC extends Record<keyof typeof SIGNATURES, Call> {
+  readonly mknod: Call;
   readonly errno: () => number;
   readonly scratch: Buffer;
   /** Two `struct timespec` of a 64-bit host. */
@@ -150,9 +158,10 @@ const SIGNATURES = {
   llistxattr: 'long llistxattr(void *path, void *list, size_t size)',
   lsetxattr: 'int lsetxattr(void *path, void *name, void *value, size_t size, int flags)',
   lremovexattr: 'int lremovexattr(void *path, void *name)',
-  mknod: 'int mknod(void *path, unsigned int mode, uint64_t device)',
   lchown: 'int lchown(void *path, unsigned int uid, unsigned int gid)',
   utimensat: 'int utimensat(int directory, void *path, void *times, int flags)',
+  ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
+  ioctlNumber: 'int ioctl(int fd, unsigned long request, unsigned long argument)',
   prctl:
     'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
 } as const;
@@ -166,11 +175,25 @@ const libc = lazily((): LibC => {
   ]);
   return {
     ...(Object.fromEntries(calls) as Record<keyof typeof SIGNATURES, Call>),
+    mknod: bindMknod(library),
     errno: () => koffi.errno(),
     scratch: Buffer.alloc(XATTR_MAX),
     times: new BigInt64Array(4),
   };
 });
+
+/** Before version 2.33 of glibc, mknod was an inline function around another (Debian 11, RHEL 8, Ubuntu 20.04). */
+function bindMknod(library: import('koffi').LibraryHandle): Call {
+  try {
+    return library.func('int mknod(void *path, unsigned int mode, uint64_t device)');
+  } catch {
+    const xmknod = library.func(
+      'int __xmknod(int version, void *path, unsigned int mode, void *device)',
+    );
+    return (path, mode, device) =>
+      xmknod(0, path, mode, BigUint64Array.of(BigInt(device as number | bigint)));
+  }
+}
 
 function loadKoffi(): typeof import('koffi') {
   try {
@@ -193,9 +216,8 @@ function lazily<T>(make: () => T): () => T {
 
 /** A C string. A NUL inside would cut it short, and name another file than was meant. */
 function cString(text: SyscallPath): Buffer {
-  const bytes = Buffer.isBuffer(text) ? text : Buffer.from(text, 'utf8');
-  if (bytes.includes(0)) throw new TypeError(`a NUL byte in ${JSON.stringify(text.toString())}`);
-  return Buffer.concat([bytes, NUL]);
+  if (text.includes('\0')) throw new TypeError(`a NUL byte in ${JSON.stringify(text.toString())}`);
+  return typeof text === 'string' ? Buffer.from(`${text}\0`, 'utf8') : Buffer.concat([text, NUL]);
 }
 
 const NUL = Buffer.alloc(1);

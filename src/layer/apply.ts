@@ -141,9 +141,10 @@ function setXattr(entry: LowerEntry, name: string, value: Uint8Array, target: Ta
   try {
     lsetxattr(pathIn(target, entry.path), name, value);
   } catch (error) {
-    const code = errnoOf(error);
-    if (code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'EPERM') throw error;
-    if (name.includes('.overlay.')) throw error;
+    const code = errnoOf(error) ?? '';
+    // ext4 has one block for all attributes of a file, and calls it a lack of space if one is longer.
+    const isRefused = REFUSALS.has(code) || (code === 'ENOSPC' && value.length > 1000);
+    if (!isRefused || name.includes('.overlay.')) throw error;
     warnOnce(
       target,
       name,
@@ -151,6 +152,14 @@ function setXattr(entry: LowerEntry, name: string, value: Uint8Array, target: Ta
     );
   }
 }
+
+const REFUSALS: ReadonlySet<string> = new Set([
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'EPERM',
+  'EINVAL',
+  'E2BIG',
+]);
 
 function isDevice(node: FileNode): boolean {
   return node.type === 'char' || node.type === 'block';

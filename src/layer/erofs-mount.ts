@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
 import { diskError } from '../host/disk-error.ts';
+import { withLoopDevices } from '../host/loop-device.ts';
 import { MS_RDONLY, mount } from '../host/syscalls.ts';
 import { hexOf } from '../oci/digest.ts';
 import type { Store } from '../store/store.ts';
@@ -12,14 +13,27 @@ import { isWhole } from './erofs-format.ts';
 import { readIndex } from './index-file.ts';
 import type { Layer } from './layer.ts';
 
-/** Where the layer is mounted, below `mounts`; the mount is made unless it is there. @throws TsbuildError */
-export function mountErofs(layer: Layer, mounts: string, store: Store): string {
+/**
+ * What the kernel mounts: the files themselves, from Linux 6.12 on, or loop devices of them, from 6.4 on. Files are stacked
+ * on the store's filesystem, and devices are not, which matters where that is an overlay.
+ */
+export type ErofsBacking = 'files' | 'loop';
+
+export interface ErofsOptions {
+  readonly store: Store;
+  /** Existing; each layer is mounted in a directory below. */
+  readonly mounts: string;
+  readonly backing: ErofsBacking;
+}
+
+/** Where the layer is mounted; the mount is made unless it is there. @throws TsbuildError */
+export function mountErofs(layer: Layer, { store, mounts, backing }: ErofsOptions): string {
   const target = join(mounts, hexOf(layer.diffID));
   if (existsSync(target)) return target;
   const image = prepareImage(layer, store);
   mkdirSync(target);
   try {
-    mountImage(image, layer.tar, target);
+    mountImage({ image, tar: layer.tar, target, backing });
   } catch (error) {
     // Its presence says that the layer is mounted.
     rmdirSync(target);
@@ -28,9 +42,18 @@ export function mountErofs(layer: Layer, mounts: string, store: Store): string {
   return target;
 }
 
-/** File-backed: neither the image nor the tar needs a loop device, from Linux 6.12 on. */
-export function mountImage(image: string, tar: string, target: string): void {
-  mount(image, target, 'erofs', MS_RDONLY, `device=${tar}`);
+export function mountImage(mounted: {
+  readonly image: string;
+  readonly tar: string;
+  readonly target: string;
+  readonly backing: ErofsBacking;
+}): void {
+  const mountFrom = ([image, tar]: readonly string[]) => {
+    mount(image!, mounted.target, 'erofs', MS_RDONLY, `device=${tar}`);
+  };
+  const files = [mounted.image, mounted.tar];
+  if (mounted.backing === 'files') mountFrom(files);
+  else withLoopDevices(files, mountFrom);
 }
 
 function prepareImage(layer: Layer, store: Store): string {

@@ -136,6 +136,7 @@ function offsetInTar({ node, path }: LowerEntry, layer: Layer): number {
     !('file' in content) ||
     content.file !== layer.tar ||
     content.size !== size ||
+    !(content.offset >= 0) ||
     content.offset % BLOCK_SIZE !== 0 ||
     content.offset + size > layer.size
   ) {

@@ -22,9 +22,10 @@ export interface LowerEntry {
   readonly implicit: boolean;
 }
 
-/** NAME_MAX and PATH_MAX of Linux, in bytes. */
+/** Limits of Linux, in bytes (linux/limits.h); that of a name holds for attributes too. */
 const NAME_MAX = 255;
 const PATH_MAX = 4096;
+const XATTR_MAX = 65536;
 
 const IMPLICIT: FileNode = { type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0n };
 const WHITEOUT: FileNode = { ...IMPLICIT, type: 'char', mode: 0, device: { major: 0, minor: 0 } };
@@ -112,19 +113,33 @@ function checkPath(path: string): void {
 
 /** Numbers that the kernel would cut short, or take for something else: the owner 2³²-1 means "leave as it is". */
 function checkNode(path: string, node: FileNode): void {
-  const { uid, gid, device = { major: 0, minor: 0 }, linkTarget = '' } = node;
-  const targetLength = node.type === 'symlink' ? encodeName(linkTarget).length : 1;
-  const problem =
-    !isBelow(uid, 0xffff_ffff) || !isBelow(gid, 0xffff_ffff)
-      ? 'an impossible owner'
-      : !isBelow(device.major, 1 << 12) || !isBelow(device.minor, 1 << 20)
-        ? 'an impossible device number'
-        : !isBelow(targetLength - 1, PATH_MAX - 1) || linkTarget.includes('\0')
-          ? 'an impossible link target'
-          : undefined;
-  if (problem) throw new TsbuildError('ARCHIVE', `${displayName(path)} has ${problem}`);
+  const problem = problemOf(node);
+  if (problem)
+    throw new TsbuildError(
+      'ARCHIVE',
+      `${displayName(path) || 'the root'} has an impossible ${problem}`,
+    );
 }
+
+function problemOf(node: FileNode): string | undefined {
+  const { uid, gid, device = { major: 0, minor: 0 } } = node;
+  if (!isBelow(uid, 0xffff_ffff) || !isBelow(gid, 0xffff_ffff)) return 'owner';
+  if (!isBelow(device.major, 1 << 12) || !isBelow(device.minor, 1 << 20)) return 'device number';
+  if (node.type === 'symlink' && !isText(node.linkTarget ?? '', PATH_MAX)) return 'link target';
+  if (!isBelow(node.size, Number.MAX_SAFE_INTEGER)) return 'size';
+  const xattrs = Object.entries(node.xattrs ?? NO_XATTRS);
+  return xattrs.every(([name, value]) => isText(name, NAME_MAX + 1) && value.length <= XATTR_MAX)
+    ? undefined
+    : 'attribute';
+}
+
+const NO_XATTRS: Readonly<Record<string, Uint8Array>> = {};
 
 function isBelow(value: number, limit: number): boolean {
   return Number.isInteger(value) && value >= 0 && value < limit;
+}
+
+/** What C can hold as a string in that many bytes. */
+function isText(text: string, limit: number): boolean {
+  return text !== '' && !text.includes('\0') && encodeName(text).length < limit;
 }

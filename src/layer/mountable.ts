@@ -3,7 +3,8 @@
  * once for each layer and store, and used by every process from then on. Two forms, the same to whoever mounts them:
  *
  * - `erofs`: `layers/<diffID>.erofs`, a small image of names and attributes whose file contents lie in the layer's tar
- *   (erofs.ts). Nothing is unpacked; the executor mounts it in its own mount namespace, so it goes when that goes.
+ *   (erofs.ts). Nothing is unpacked; the executor mounts it in its own mount namespace, so it goes when that goes. As
+ *   `erofs-loop`, the same over loop devices, for kernels before 6.12.
  * - `directory`: `layers/<diffID>/`, the tar unpacked (apply.ts). Works everywhere.
  *
  * All of this runs in the executor:
@@ -23,7 +24,7 @@ import { mountErofs } from './erofs-mount.ts';
 import { readIndex } from './index-file.ts';
 import type { Layer } from './layer.ts';
 
-export type MountForm = 'erofs' | 'directory';
+export type MountForm = 'erofs' | 'erofs-loop' | 'directory';
 
 export interface Mountable {
   readonly form: MountForm;
@@ -48,13 +49,19 @@ export interface MountableOptions {
  * @throws TsbuildError `ARCHIVE` if no filesystem can hold the layer, `DISK_FULL`, `UNSUPPORTED_HOST`, `STORE`
  */
 export function prepareMountable(layer: Layer, options: MountableOptions): Mountable {
-  if (options.mounts !== undefined && options.forms.includes('erofs')) {
+  const { forms, mounts, onWarning } = options;
+  const form = forms.find((form) => form !== 'directory');
+  if (form !== undefined && mounts !== undefined) {
+    const backing = form === 'erofs' ? 'files' : 'loop';
     try {
-      return { form: 'erofs', lower: mountErofs(layer, options.mounts, openStore(options.home)) };
+      return {
+        form,
+        lower: mountErofs(layer, { store: openStore(options.home), mounts, backing }),
+      };
     } catch (error) {
-      // A layer that EROFS alone cannot take, or an old image that is damaged: the other form needs neither.
-      if (!options.forms.includes('directory')) throw error;
-      options.onWarning?.(`unpack layer ${layer.diffID}: ${(error as Error).message}`);
+      // A layer that EROFS alone cannot take, or no loop device left: the other form needs neither.
+      if (!forms.includes('directory')) throw error;
+      onWarning?.(`unpack layer ${layer.diffID}: ${(error as Error).message}`);
     }
   }
   return { form: 'directory', lower: prepareDirectory(layer, options) };

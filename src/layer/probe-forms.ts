@@ -6,7 +6,7 @@ import { digestOf } from '../oci/digest.ts';
 import { openStore } from '../store/store.ts';
 import { erofsImage } from './erofs.ts';
 import { BLOCK_SIZE } from './erofs-format.ts';
-import { mountImage } from './erofs-mount.ts';
+import { type ErofsBacking, mountImage } from './erofs-mount.ts';
 import type { Layer, LayerIndex } from './layer.ts';
 import type { MountableOptions, MountForm } from './mountable.ts';
 
@@ -15,37 +15,37 @@ import type { MountableOptions, MountForm } from './mountable.ts';
  * on more than the kernel's version: privileges, its configuration, and the filesystem that the store lies on.
  */
 export function probeForms(options: Omit<MountableOptions, 'forms'>): readonly MountForm[] {
-  const { mounts, rootless } = options;
-  return !rootless && mounts !== undefined && canMountErofs(mounts, options.home)
-    ? ['erofs', 'directory']
-    : ['directory'];
+  const { home, mounts, rootless } = options;
+  if (rootless || mounts === undefined) return ['directory'];
+  if (canMountErofs('files', mounts, home)) return ['erofs', 'directory'];
+  if (canMountErofs('loop', mounts, home)) return ['erofs-loop', 'directory'];
+  return ['directory'];
 }
 
 /**
  * Mounts an overlay as well: the kernel allows two filesystems to be stacked on another, and an EROFS in a store that lies on an
  * overlay is the second already.
  */
-function canMountErofs(mounts: string, home: string): boolean {
+function canMountErofs(backing: ErofsBacking, mounts: string, home: string): boolean {
   const directory = openStore(home).tempDir();
-  const [lower, merged] = [join(mounts, 'probe-lower'), join(mounts, 'probe-merged')];
+  const [target, merged] = [join(mounts, 'probe-erofs'), join(mounts, 'probe-merged')];
   const mounted: string[] = [];
   try {
     const { layer, index } = probeLayer(directory);
     const image = join(directory, 'image');
     writeFileSync(image, erofsImage(layer, index));
-    for (const target of [lower, merged]) mkdirSync(target, { recursive: true });
-    mountImage(image, layer.tar, lower);
-    mounted.push(lower);
-    mount('overlay', merged, 'overlay', MS_RDONLY, `lowerdir=${lower}:${directory}`);
+    for (const path of [target, merged]) mkdirSync(path, { recursive: true });
+    mountImage({ image, tar: layer.tar, target, backing });
+    mounted.push(target);
+    mount('overlay', merged, 'overlay', MS_RDONLY, `lowerdir=${target}:${directory}`);
     mounted.push(merged);
     return readFileSync(join(merged, CONTENT), 'utf8') === CONTENT;
   } catch {
     // Whatever the reason, and there are many: the directory form is for that.
     return false;
   } finally {
-    for (const target of mounted.reverse()) umount(target, MNT_DETACH);
-    for (const target of [lower, merged, directory])
-      rmSync(target, { recursive: true, force: true });
+    for (const path of mounted.reverse()) umount(path, MNT_DETACH);
+    for (const path of [target, merged, directory]) rmSync(path, { recursive: true, force: true });
   }
 }
 

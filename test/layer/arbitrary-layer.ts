@@ -1,5 +1,6 @@
 /** Layers as fast-check makes them up: small trees of everything, with names that collide, sort oddly or are no text. */
 import fc from 'fast-check';
+import type { LayerEntry } from '../../src/layer/layer.ts';
 import type { FileNode } from '../../src/tree/file-tree.ts';
 import { make, type Packed } from './pack.ts';
 
@@ -121,4 +122,64 @@ function isFree(path: string, entry: Packed, layer: ReadonlyMap<string, Packed>)
   );
   const hasChildren = [...layer.keys()].some((other) => other.startsWith(`${path}/`));
   return !layer.has(path) && isUnderDirectories && (isDirectory || !hasChildren);
+}
+
+const odd = fc.constantFrom(
+  -1,
+  -512,
+  0.5,
+  Number.NaN,
+  2 ** 32,
+  2 ** 53,
+  0xffff_ffff,
+  Number.POSITIVE_INFINITY,
+);
+const number = fc.oneof({ weight: 40, arbitrary: fc.nat(4095) }, { weight: 1, arbitrary: odd });
+const oddPath = fc.constantFrom(
+  '..',
+  'a/../b',
+  '/a',
+  'a/',
+  'a//b',
+  '.',
+  'a\0b',
+  'x'.repeat(300),
+  `${'a/'.repeat(3000)}a`,
+);
+const offset = fc.oneof(
+  { weight: 20, arbitrary: fc.nat(8).map((block) => block * 512) },
+  { weight: 1, arbitrary: number },
+);
+
+/** What no honest scan would give: much of it is nearly right, and some is right only together with the rest. */
+export function hostileIndex(): fc.Arbitrary<LayerEntry[]> {
+  const path = fc.oneof(
+    { weight: 30, arbitrary: fc.array(name, { maxLength: 3 }).map((names) => names.join('/')) },
+    { weight: 1, arbitrary: oddPath },
+  );
+  const node = fc
+    .record({
+      type: fc.constantFrom(
+        ...(['file', 'directory', 'directory', 'directory', 'symlink', 'char', 'fifo'] as const),
+      ),
+      mode: number,
+      uid: number,
+      gid: number,
+      size: number,
+      mtime: fc.bigInt(),
+      linkTarget: fc.constantFrom('a', 'b', 'b'.repeat(447), '', '\0', 'c'.repeat(5000)),
+      device: fc.record({ major: fc.nat(4095), minor: number }),
+      xattrs: fc.oneof(xattrs, fc.dictionary(fc.string(), fc.uint8Array(), { maxKeys: 2 })),
+      inode: fc.constantFrom(undefined, undefined, '1', '2'),
+      offset,
+    })
+    .map(
+      ({ offset, ...node }) =>
+        ({ ...node, content: { file: '', offset, size: node.size } }) as FileNode,
+    );
+  const entry = fc.oneof(
+    { weight: 9, arbitrary: fc.record({ path, node, opaque: fc.boolean() }) },
+    { weight: 1, arbitrary: path.map((path) => ({ path, whiteout: true as const })) },
+  );
+  return fc.array(entry, { maxLength: 5 });
 }

@@ -16,8 +16,9 @@ import { mountImage } from '../../src/layer/erofs-mount.ts';
 import type { Layer, LayerEntry, LayerIndex } from '../../src/layer/layer.ts';
 import { lowerEntries } from '../../src/layer/lower.ts';
 import { digestOf } from '../../src/oci/digest.ts';
+import type { Content } from '../../src/tree/file-tree.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
-import { arbitraryLayer } from './arbitrary-layer.ts';
+import { arbitraryLayer, hostileIndex } from './arbitrary-layer.ts';
 import { make, type Packed, packLayer } from './pack.ts';
 import { enterPrivateMounts } from './private-mounts.ts';
 import { expected, readBack } from './read-back.ts';
@@ -191,6 +192,33 @@ describe('what the kernel sees of a layer as EROFS', () => {
   });
 });
 
+describe('a hostile index', () => {
+  it('is refused, or gives an image that the kernel can read to the end', () => {
+    let mounted = 0;
+    fc.assert(
+      fc.property(hostileIndex(), (entries) => {
+        const directory = tempDirectory();
+        const { layer } = packLayer(directory, [
+          { path: 'x', node: make.file(), data: 'y'.repeat(5000) },
+        ]);
+        const index = {
+          entries: new Map(entries.map((entry) => [entry.path, withTar(entry, layer.tar)])),
+        };
+        try {
+          erofsImage(layer, index);
+        } catch (error) {
+          expect(['ARCHIVE', 'UNSUPPORTED_HOST']).toContain((error as { code?: string }).code);
+          return;
+        }
+        readBack(mountErofs(directory, layer, index));
+        mounted += 1;
+      }),
+      { numRuns: 300 },
+    );
+    expect(mounted).toBeGreaterThan(30);
+  });
+});
+
 describe('an overlay on EROFS', () => {
   it('hides what whiteouts and opaque directories delete below', () => {
     const lower = mountPacked([
@@ -275,6 +303,14 @@ function manyXattrs(count: number, size: number) {
   );
 }
 
+function withTar(entry: LayerEntry, tar: string): LayerEntry {
+  if (!('node' in entry) || entry.node.content === undefined) return entry;
+  return {
+    ...entry,
+    node: { ...entry.node, content: { ...entry.node.content, file: tar } as Content },
+  };
+}
+
 function expectSame(packed: readonly Packed[]): void {
   const { root, index } = mountPacked(packed);
   const data = new Map(
@@ -297,7 +333,7 @@ function mountErofs(directory: string, layer: Layer, index: LayerIndex): string 
   const target = join(directory, 'mounted');
   writeFileSync(image, erofsImage(layer, index));
   mkdirSync(target);
-  mountImage(image, layer.tar, target);
+  mountImage({ image, tar: layer.tar, target, backing: 'files' });
   onTestFinished(() => umount(target, MNT_DETACH));
   return target;
 }

@@ -136,6 +136,23 @@ describe('the entries of a lower directory', () => {
       'device',
       [{ path: 'a', node: { ...file, type: 'char', device: { major: 4096, minor: 0 } } }],
     ],
+    ['a fraction of a byte', 'size', [{ path: 'a', node: { ...file, size: 0.5 } }]],
+    ['a negative size', 'size', [{ path: 'a', node: { ...file, size: -1 } }]],
+    [
+      'an attribute without name',
+      'attribute',
+      [{ path: 'a', node: { ...file, xattrs: { '': Buffer.of(1) } } }],
+    ],
+    [
+      'a NUL in the name of an attribute',
+      'attribute',
+      [{ path: 'a', node: { ...file, xattrs: { 'user.a\0b': Buffer.of(1) } } }],
+    ],
+    [
+      'an attribute of the root above 64 KiB',
+      'the root has an impossible attribute',
+      [{ path: '', node: { ...directory, xattrs: { 'user.a': Buffer.alloc(65_537) } } }],
+    ],
     ['an empty link target', 'link target', [{ path: 'a', node: { ...link, linkTarget: '' } }]],
     [
       'a link target of 4096 bytes',

@@ -45,7 +45,7 @@ const PACKED: readonly Packed[] = [
   { path: 'gone', whiteout: true },
 ];
 
-describe.each<MountForm>(['erofs', 'directory'])('a layer prepared as %s', (form) => {
+describe.each<MountForm>(['erofs', 'erofs-loop', 'directory'])('a layer prepared as %s', (form) => {
   it('shows the files of the layer', () => {
     const { form: made, lower } = prepare(written(PACKED), [form]);
     expect(made).toBe(form);
@@ -176,16 +176,18 @@ describe('the forms that work on this host', () => {
     expect(probeForms({ home, mounts, rootless: false, ...options })).toEqual(['directory']);
   });
 
-  it('are only the directory where the store lies on an overlay, which the kernel stacks no higher', () => {
+  it('are loop devices and directory where the store lies on an overlay, on which no files are stacked', () => {
     const base = tempDirectory();
     for (const name of ['upper', 'work', 'merged']) mkdirSync(join(base, name));
     const merged = join(base, 'merged');
     const data = `lowerdir=${mounts},upperdir=${base}/upper,workdir=${base}/work`;
     mount('overlay', merged, 'overlay', 0, data);
     onTestFinished(() => umount(merged, MNT_DETACH));
-    expect(probeForms({ home: join(merged, 'home'), mounts, rootless: false })).toEqual([
-      'directory',
-    ]);
+    const options = { home: join(merged, 'home'), mounts, rootless: false };
+    expect(probeForms(options)).toEqual(['erofs-loop', 'directory']);
+    mount('tmpfs', '/dev', 'tmpfs', 0, 'size=64k');
+    onTestFinished(() => umount('/dev', MNT_DETACH));
+    expect(probeForms(options)).toEqual(['directory']);
   });
 
   it('are found without a trace', () => {
@@ -228,6 +230,6 @@ function mountsDirectory(): string {
 function kept(layer: Layer, form: MountForm): string {
   return openStore(home).path(
     'layers',
-    `${hexOf(layer.diffID)}${form === 'erofs' ? '.erofs' : ''}`,
+    `${hexOf(layer.diffID)}${form === 'directory' ? '' : '.erofs'}`,
   );
 }
