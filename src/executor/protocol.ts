@@ -77,6 +77,8 @@ export interface ExecRequest {
   readonly stdio: 'none' | 'inherit';
   /** With `inherit`: give the container a terminal of its own, kept in step with ours. */
   readonly tty?: boolean;
+  /** With `inherit`: whether the container reads our stdin; otherwise its stdin is empty. Default: true. */
+  readonly stdin?: boolean;
   /** Make a layer of what changed; without it, changes are dropped. Set: SOURCE_DATE_EPOCH clamps later mtimes. */
   readonly commit?: { readonly sourceDateEpoch?: number };
 }
@@ -113,6 +115,8 @@ export interface ExecutorOptions {
   readonly home: string;
   /** File of the executor's entry (`dist/executor.js`). */
   readonly entry: string;
+  /** Of it, `PATH` is used, to find runc and the tools that make namespaces. Without it, the usual directories are. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** For what deserves to be told: a fallback to a slower form, an old kernel. */
   readonly onWarning?: (message: string) => void;
 }

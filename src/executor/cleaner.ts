@@ -1,0 +1,39 @@
+/** Removes files that nobody needs, in a process of its own: thousands of them would hold up the requests that run. */
+import { spawn } from 'node:child_process';
+
+export interface Cleaner {
+  /** Starts removing, unless that is going on already. */
+  clean(): void;
+  /** Removes what is left, and is fulfilled when it is gone. */
+  finish(): Promise<void>;
+}
+
+/** `paths` may appear again after they were removed. `searchPath` is where `rm` is found. */
+export function createCleaner(paths: readonly string[], searchPath: string): Cleaner {
+  let running: Promise<void> | undefined;
+  const clean = (): Promise<void> => {
+    running ??= remove(paths, searchPath).finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return {
+    clean: () => void clean(),
+    finish: async () => {
+      // What is being removed may have been moved aside before the last of it was.
+      await running;
+      await clean();
+    },
+  };
+}
+
+function remove(paths: readonly string[], searchPath: string): Promise<void> {
+  return new Promise((resolve) => {
+    const child = spawn('rm', ['-rf', '--', ...paths], {
+      env: { PATH: searchPath },
+      stdio: 'ignore',
+    });
+    // What could not be removed is tried again by the next executor.
+    child.once('error', () => resolve()).once('exit', () => resolve());
+  });
+}

@@ -1,0 +1,79 @@
+/**
+ * The build process's side of the executor: starts it when it is first needed, and again if it died. See protocol.ts for
+ * what is promised, launch.ts for how it starts, connection.ts for how requests get there.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { parseCapabilityMask } from '../runtime/capabilities.ts';
+import { openStore } from '../store/store.ts';
+import { staleTemp } from '../store/temp.ts';
+import { type Connection, connect } from './connection.ts';
+import { launch } from './launch.ts';
+import type { Executor, ExecutorOptions } from './protocol.ts';
+
+export function createExecutor(options: ExecutorOptions): Executor {
+  let current: Promise<Connection> | undefined;
+  const connection = (): Promise<Connection> => {
+    if (current !== undefined) return current;
+    const opened = open(options, () => {
+      if (current === opened) current = undefined;
+    });
+    current = opened;
+    return opened;
+  };
+  return {
+    async run(request, call = {}) {
+      call.signal?.throwIfAborted();
+      return (await connection()).run(request, call);
+    },
+    kill: (id, signal) => {
+      current?.then((live) => live.send({ type: 'kill', id, signal })).catch(() => {});
+    },
+    warm: () => {
+      connection().catch(() => {});
+    },
+    [Symbol.asyncDispose]: async () => {
+      const live = await current?.catch(() => undefined);
+      await live?.stop();
+    },
+  };
+}
+
+async function open(options: ExecutorOptions, onEnd: () => void): Promise<Connection> {
+  const store = openStore(options.home);
+  const directory = store.tempDir();
+  const end = (): void => {
+    onEnd();
+    removeOwn(directory);
+  };
+  try {
+    const searchPath = searchPathOf(options.env?.PATH);
+    const rootless = !mayMount();
+    const child = await launch({ entry: options.entry, searchPath, rootless });
+    const live = connect(child, { rootless, onWarning: options.onWarning, onEnd: end });
+    const stale = staleTemp(store.path('tmp'));
+    live.send({ type: 'init', session: { home: store.home, directory, stale, searchPath } });
+    return live;
+  } catch (error) {
+    end();
+    throw error;
+  }
+}
+
+/** As root anything goes; otherwise files of other ids remain, which the next executor finds among the stale ones. */
+function removeOwn(directory: string): void {
+  try {
+    rmSync(directory, { recursive: true, force: true });
+  } catch {}
+}
+
+/** An ordinary user's PATH need not have the directories where runc and the tools of the administrator are. */
+function searchPathOf(path = ''): string {
+  const usual = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  return [...new Set([...path.split(':').filter((entry) => entry !== ''), ...usual])].join(':');
+}
+
+function mayMount(): boolean {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0';
+  return parseCapabilityMask(mask).has('CAP_SYS_ADMIN');
+}

@@ -1,0 +1,141 @@
+/** A live executor: requests go to it, answers come back to who waits for them, and if it dies they all hear of it. */
+import type { ChildProcess } from 'node:child_process';
+import { TsbuildError } from '../errors.ts';
+import { launchFailure } from './launch-failure.ts';
+import { type FromExecutor, type ToExecutor, unpackError } from './messages.ts';
+import type { ExecOptions, ExecRequest, ExecResult } from './protocol.ts';
+
+export interface Connection {
+  /** See `Executor.run`. */
+  run(request: ExecRequest, options: ExecOptions): Promise<ExecResult>;
+  send(message: ToExecutor): void;
+  /** Lets the executor clear up and end. */
+  stop(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  readonly rootless: boolean;
+  readonly onWarning: ((message: string) => void) | undefined;
+  /** Called once, when the process and its streams have ended. */
+  readonly onEnd: () => void;
+}
+
+/** Milliseconds that an aborted request may take to end, and a stopped executor to clear up, before it is killed. */
+const PATIENCE = 10_000;
+/** Characters of the executor's stderr that are kept for an error. */
+const TAIL = 4096;
+
+interface Waiting {
+  readonly onOutput: ExecOptions['onOutput'];
+  readonly resolve: (result: ExecResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export function connect(child: ChildProcess, options: ConnectOptions): Connection {
+  const waiting = new Map<number, Waiting>();
+  let runs = 0;
+  let ready = false;
+  const tail = keepTail(child);
+
+  const receive = (message: FromExecutor): void => {
+    if (message.type === 'ready') ready = true;
+    else if (message.type === 'warning') options.onWarning?.(message.message);
+    else settle(waiting, message);
+  };
+  const ended = new Promise<void>((resolve) => {
+    const end = (why: string): void => {
+      const error = ready ? died(why, tail()) : launchFailure(tail() || why, options.rootless);
+      for (const { reject } of waiting.values()) reject(error);
+      waiting.clear();
+      options.onEnd();
+      resolve();
+    };
+    child.once('error', (error) => end(error.message));
+    child.once('close', (status, signal) => end(signal ?? `status ${status}`));
+  });
+  child.on('message', receive);
+
+  const send = (message: ToExecutor): void => {
+    // A process that has just died is noticed by `close`, which answers all who wait.
+    if (child.connected) child.send(message, () => {});
+  };
+  return {
+    send,
+    run: (request, { signal, onOutput }) => {
+      runs += 1;
+      const run = runs;
+      const result = new Promise<ExecResult>((resolve, reject) => {
+        waiting.set(run, { onOutput, resolve, reject });
+      });
+      if (!child.connected) waiting.get(run)!.reject(died('its channel is closed', tail()));
+      else send({ type: 'run', run, request });
+      return abortable(result, signal, () => {
+        send({ type: 'abort', run });
+        return killLater(child);
+      });
+    },
+    stop: async () => {
+      send({ type: 'stop' });
+      const timer = killLater(child);
+      await ended;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function settle(
+  waiting: Map<number, Waiting>,
+  message: Extract<FromExecutor, { run: number }>,
+): void {
+  const call = waiting.get(message.run);
+  if (message.type === 'output') {
+    call?.onOutput?.(message.stream, message.bytes);
+    return;
+  }
+  waiting.delete(message.run);
+  if (message.type === 'done') call?.resolve(message.result);
+  else call?.reject(unpackError(message.error));
+}
+
+/** Waits for the answer also when aborted: it says that the container is dead. Then rejects with the signal's reason. */
+async function abortable(
+  result: Promise<ExecResult>,
+  signal: AbortSignal | undefined,
+  abort: () => NodeJS.Timeout,
+): Promise<ExecResult> {
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = abort();
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  try {
+    return await result;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
+    signal?.throwIfAborted();
+  }
+}
+
+function killLater(child: ChildProcess): NodeJS.Timeout {
+  return setTimeout(() => child.kill('SIGKILL'), PATIENCE);
+}
+
+function died(why: string, tail: string): TsbuildError {
+  const said = tail === '' ? '' : `: ${tail}`;
+  return new TsbuildError('EXECUTOR', `the executor ended unexpectedly (${why})${said}`, {
+    retryable: true,
+  });
+}
+
+/** Nothing should come; what does is of help when it dies. */
+function keepTail(child: ChildProcess): () => string {
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (piece: string) => {
+      text = (text + piece).slice(-TAIL);
+    });
+  }
+  return () => text.trim();
+}

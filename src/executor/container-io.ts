@@ -1,0 +1,20 @@
+/** Where a container's standard streams lead. */
+import { isatty, ReadStream } from 'node:tty';
+import type { ContainerIO } from '../runtime/runtime.ts';
+import type { ExecRequest } from './protocol.ts';
+
+/** Descriptors that the build process passes on: its own 0, 1 and 2. Number 3 is the channel. */
+export const INHERITED = { stdin: 4, stdout: 5, stderr: 6 } as const;
+
+export function containerIO(request: ExecRequest): ContainerIO {
+  if (request.stdio === 'none') return { stdin: 'none', stdout: 'pipe', stderr: 'pipe' };
+  const { stdout, stderr } = INHERITED;
+  return { stdin: stdinOf(request), stdout, stderr };
+}
+
+function stdinOf(request: ExecRequest): ContainerIO['stdin'] {
+  if (request.stdin === false) return 'none';
+  // Only the process group in the foreground may read a terminal, and a container without a terminal of its own is not in it.
+  const isOurs = request.tty !== true && isatty(INHERITED.stdin);
+  return isOurs ? new ReadStream(INHERITED.stdin) : INHERITED.stdin;
+}

@@ -1,0 +1,139 @@
+/** One request from its layers to its result: mount, run, see what changed, clear up. */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Layer } from '../layer/layer.ts';
+import { makeDevices } from '../runtime/devices.ts';
+import type { Abilities, ContainerIO, ContainerSpec, Runtime } from '../runtime/runtime.ts';
+import { runtimeConfig } from '../runtime/spec.ts';
+import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
+import { type PreparedMount, prepareMounts } from './container-mounts.ts';
+import { hostnameOf } from './etc-files.ts';
+import { isInside, type MountPoint, placeDirectory, placeMountPoints } from './mount-points.ts';
+import type { ExecMount, ExecRequest, ExecResult } from './protocol.ts';
+
+/** What a request is run with; main.ts puts it together. */
+export interface Workshop {
+  /** A tmpfs. */
+  readonly bundles: string;
+  readonly abilities: Abilities;
+  readonly snapshots: Snapshotter;
+  readonly runtime: Runtime;
+  /** Directories that overlay can use as lower ones, for layers, bottom first. */
+  readonly lowersOf: (layers: readonly Layer[]) => Promise<readonly string[]>;
+  /** What was changed in a snapshot over `parents`, as a layer in the store. */
+  readonly commit: (
+    snapshot: Snapshot,
+    parents: readonly Layer[],
+    sourceDateEpoch: number | undefined,
+  ) => Promise<Layer | undefined>;
+  readonly ioOf: (request: ExecRequest) => ContainerIO;
+}
+
+export interface RunCall {
+  /** Unique in this executor, and fit for a file name. */
+  readonly key: string;
+  readonly signal: AbortSignal;
+  readonly onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => Promise<void>;
+}
+
+export async function runRequest(
+  workshop: Workshop,
+  request: ExecRequest,
+  call: RunCall,
+): Promise<ExecResult> {
+  const { snapshots } = workshop;
+  const lowers = await workshop.lowersOf(request.layers);
+  const views = await layersOfMounts(workshop, request);
+  call.signal.throwIfAborted();
+  const bundle = join(workshop.bundles, call.key);
+  const used: Snapshot[] = [];
+  const use = (snapshot: Snapshot): Snapshot => {
+    used.push(snapshot);
+    return snapshot;
+  };
+  try {
+    mkdirSync(bundle, { mode: 0o700 });
+    const devices = request.security === 'insecure';
+    const snapshot = use(snapshots.prepare(call.key, lowers, { devices }));
+    const mountLayers = (mount: LayersMount): string => {
+      const key = `${call.key}-${used.length}`;
+      const stack = views.get(mount)!;
+      return use(mount.readonly ? snapshots.view(key, stack) : snapshots.prepare(key, stack)).root;
+    };
+    const mounts = prepareMounts(request, { bundle, mountLayers });
+    const exit = await runContainer(workshop, {
+      request,
+      call,
+      bundle,
+      root: snapshot.root,
+      mounts,
+    });
+    if (request.commit === undefined || exit.exitCode !== 0) return exit;
+    const layer = await workshop.commit(snapshot, request.layers, request.commit.sourceDateEpoch);
+    call.signal.throwIfAborted();
+    return layer === undefined ? exit : { ...exit, layer };
+  } finally {
+    for (const snapshot of used) snapshots.remove(snapshot);
+    rmSync(bundle, { recursive: true, force: true });
+  }
+}
+
+type LayersMount = Extract<ExecMount, { type: 'layers' }>;
+
+async function layersOfMounts(
+  workshop: Workshop,
+  request: ExecRequest,
+): Promise<Map<ExecMount, readonly string[]>> {
+  const lowers = new Map<ExecMount, readonly string[]>();
+  for (const mount of request.mounts) {
+    if (mount.type === 'layers') lowers.set(mount, await workshop.lowersOf(mount.layers));
+  }
+  return lowers;
+}
+
+interface Container {
+  readonly request: ExecRequest;
+  readonly call: RunCall;
+  readonly bundle: string;
+  readonly root: string;
+  readonly mounts: readonly PreparedMount[];
+}
+
+async function runContainer(workshop: Workshop, container: Container): Promise<ExecResult> {
+  const { request, call, bundle, root, mounts } = container;
+  const points: MountPoint[] = [
+    ...['/proc', '/dev', '/sys'].map((target) => ({ target, type: 'directory' as const })),
+    ...mounts.map(({ point }) => point),
+  ];
+  const takeAway = placeMountPoints(root, points);
+  try {
+    if (!isInside(request.cwd, points)) placeDirectory(root, request.cwd, request.user);
+    const spec = { ...specOf(request, root, mounts), devices: makeDevices(join(bundle, 'dev')) };
+    writeFileSync(join(bundle, 'config.json'), runtimeConfig(spec, workshop.abilities));
+    const options = { ...call, io: workshop.ioOf(request), terminal: spec.terminal };
+    return await workshop.runtime.run(call.key, bundle, options);
+  } finally {
+    takeAway();
+  }
+}
+
+function specOf(
+  request: ExecRequest,
+  root: string,
+  mounts: readonly PreparedMount[],
+): Omit<ContainerSpec, 'devices'> {
+  const { args, env, cwd, user, network, security } = request;
+  return {
+    ...{ root, args, env, cwd, user, network, security },
+    readonlyRoot: request.readonlyRootfs,
+    hostname: hostnameOf(request),
+    mounts: mounts.map(({ mount }) => mount),
+    capAdd: request.capAdd ?? [],
+    capDrop: request.capDrop ?? [],
+    shmSize: request.shmSize ?? DEFAULT_SHM_SIZE,
+    ulimits: request.ulimits ?? [],
+    terminal: request.stdio === 'inherit' && request.tty === true,
+  };
+}
+
+const DEFAULT_SHM_SIZE = 64 << 20;

@@ -1,0 +1,102 @@
+/** The executor's side of the channel: requests come in, are run side by side, and are answered. */
+import { join } from 'node:path';
+import { type Cleaner, createCleaner } from './cleaner.ts';
+import { type FromExecutor, packError, type Session, type ToExecutor } from './messages.ts';
+import type { ExecRequest } from './protocol.ts';
+import { type RunCall, runRequest, type Workshop } from './run-request.ts';
+import { openWorkshop } from './workshop.ts';
+
+export interface Channel {
+  readonly onMessage: (listener: (message: ToExecutor) => void) => void;
+  readonly onDisconnect: (listener: () => void) => void;
+  /** Fulfilled when the other side can take more. */
+  readonly send: (message: FromExecutor) => Promise<void>;
+  readonly exit: (status: number) => void;
+}
+
+interface ActiveRun {
+  readonly id: string;
+  readonly abort: AbortController;
+  readonly ended: Promise<void>;
+}
+
+export function serve(channel: Channel): void {
+  const runs = new Map<number, ActiveRun>();
+  let opening: Promise<Opened> | undefined;
+
+  const answer = async (run: number, request: ExecRequest, signal: AbortSignal): Promise<void> => {
+    const onOutput: RunCall['onOutput'] = (stream, bytes) =>
+      channel.send({ type: 'output', run, stream, bytes });
+    try {
+      const { workshop, cleaner } = await opening!;
+      const result = await runRequest(workshop, request, { key: keyOf(run), signal, onOutput });
+      await channel.send({ type: 'done', run, result });
+      cleaner.clean();
+    } catch (error) {
+      await channel.send({ type: 'failed', run, error: packError(error) });
+    } finally {
+      runs.delete(run);
+    }
+  };
+  const stop = async (): Promise<void> => {
+    for (const { abort } of runs.values()) abort.abort();
+    await Promise.all([...runs.values()].map(({ ended }) => ended));
+    await opening?.then(
+      ({ cleaner }) => cleaner.finish(),
+      () => {},
+    );
+    channel.exit(0);
+  };
+
+  channel.onDisconnect(() => channel.exit(0));
+  channel.onMessage((message) => {
+    switch (message.type) {
+      case 'init':
+        opening = open(message.session, (text) => channel.send({ type: 'warning', message: text }));
+        // Every request that needs it fails with it.
+        opening.catch(() => {});
+        break;
+      case 'run': {
+        const abort = new AbortController();
+        const ended = answer(message.run, message.request, abort.signal);
+        runs.set(message.run, { id: message.request.id, abort, ended });
+        break;
+      }
+      case 'abort':
+        runs.get(message.run)?.abort.abort();
+        break;
+      case 'kill':
+        for (const [run, { id }] of runs) {
+          if (id === message.id)
+            opening?.then(
+              ({ workshop }) => workshop.runtime.kill(keyOf(run), message.signal),
+              () => {},
+            );
+        }
+        break;
+      case 'stop':
+        void stop();
+        break;
+    }
+  });
+  void channel.send({ type: 'ready' });
+}
+
+interface Opened {
+  readonly workshop: Workshop;
+  readonly cleaner: Cleaner;
+}
+
+function keyOf(run: number): string {
+  return run.toString(36);
+}
+
+async function open(session: Session, onWarning: (message: string) => void): Promise<Opened> {
+  const workshop = openWorkshop(session, onWarning);
+  const cleaner = createCleaner(
+    [join(session.directory, 'trash'), ...session.stale],
+    session.searchPath,
+  );
+  if (session.stale.length > 0) cleaner.clean();
+  return { workshop, cleaner };
+}

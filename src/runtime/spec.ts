@@ -1,0 +1,81 @@
+/**
+ * config.json of an OCI bundle: https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config.md
+ */
+import { grantedCapabilities } from './capabilities.ts';
+import { standardMounts } from './mounts.ts';
+import type { Abilities, ContainerSpec } from './runtime.ts';
+import { seccompProfile } from './seccomp.ts';
+import { type Rlimit, rlimits } from './ulimits.ts';
+
+/** @throws TsbuildError `USAGE` for a capability or ulimit that does not exist. */
+export function runtimeConfig(spec: ContainerSpec, abilities: Abilities): string {
+  const capabilities = grantedCapabilities(spec, abilities.capabilities);
+  const config = {
+    ociVersion: '1.0.2',
+    process: processOf(spec, capabilities),
+    root: { path: spec.root, readonly: spec.readonlyRoot },
+    hostname: spec.hostname,
+    mounts: [...standardMounts(spec, abilities), ...spec.mounts],
+    linux: {
+      namespaces: namespacesOf(spec),
+      ...(spec.security === 'insecure'
+        ? {}
+        : {
+            maskedPaths: MASKED,
+            readonlyPaths: READONLY,
+            seccomp: seccompProfile(capabilities, process.arch),
+          }),
+    },
+  };
+  return stringify(config, rlimits(spec.ulimits, abilities));
+}
+
+function processOf(spec: ContainerSpec, capabilities: readonly string[]): Record<string, unknown> {
+  // As the kernel has it for ordinary users: without uid 0 nothing is held, but a setuid program can get it back.
+  const held = spec.user.uid === 0 ? capabilities : [];
+  return {
+    terminal: spec.terminal,
+    user: spec.user,
+    args: spec.args,
+    env: spec.env,
+    cwd: spec.cwd,
+    capabilities: { bounding: capabilities, effective: held, permitted: held },
+    // Filled in by stringify.
+    rlimits: null,
+    noNewPrivileges: false,
+  };
+}
+
+/** Own namespaces of every kind, save the network on request, and the user namespace: if there is one, we are in it. */
+function namespacesOf(spec: ContainerSpec): { type: string }[] {
+  const types = ['pid', 'ipc', 'uts', 'mount', 'cgroup'];
+  return [...types, ...(spec.network === 'none' ? ['network'] : [])].map((type) => ({ type }));
+}
+
+/** What of /proc and /sys tells too much of the host or reaches it: the lists of Docker Engine. */
+const MASKED = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/sys/devices/virtual/powercap',
+  '/sys/firmware',
+];
+const READONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+/**
+ * JSON in which limits are integers of 64 bits, that JavaScript's numbers are not. A quote inside a string is escaped, so
+ * no argument can be taken for the place where they go.
+ */
+function stringify(config: unknown, limits: readonly Rlimit[]): string {
+  const rows = limits.map(
+    ({ type, soft, hard }) => `{"type":${JSON.stringify(type)},"soft":${soft},"hard":${hard}}`,
+  );
+  return JSON.stringify(config).replace('"rlimits":null', `"rlimits":[${rows.join(',')}]`);
+}

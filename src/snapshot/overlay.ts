@@ -1,0 +1,171 @@
+/**
+ * Snapshots on overlayfs: the layers are its lower directories and all writes land in an upper one.
+ * https://docs.kernel.org/filesystems/overlayfs.html
+ */
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, TsbuildError } from '../errors.ts';
+import { fsPath } from '../host/path-bytes.ts';
+import {
+  lgetxattr,
+  MNT_DETACH,
+  MS_BIND,
+  MS_NODEV,
+  MS_RDONLY,
+  MS_REMOUNT,
+  mount,
+  umount,
+} from '../host/syscalls.ts';
+import { type FileNode, joinPath } from '../tree/file-tree.ts';
+import { readDiskNames, readDiskNode } from './disk-node.ts';
+import type { Change, Snapshot, Snapshotter } from './snapshotter.ts';
+import { discard } from './trash.ts';
+
+export interface OverlayOptions {
+  /** On the disk of the layers, so that it is as large; holds the upper directories. */
+  readonly directory: string;
+  /** Where removed snapshots go, on the same disk. */
+  readonly trash: string;
+  /** Keep overlay's marks in `user.*` xattrs: what a user namespace may write. */
+  readonly userXattr: boolean;
+}
+
+/** OVL_MAX_STACK of fs/overlayfs: the kernel takes no more lower directories. */
+const MAX_LOWERS = 500;
+
+export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
+  const overlays = createOverlayMounts(options);
+  const snapshotAt = (key: string): Snapshot => {
+    const directory = join(options.directory, key);
+    const root = join(directory, 'root');
+    mkdirSync(root, { recursive: true });
+    return { key, directory, root };
+  };
+  return {
+    prepare: (key, lowers, { devices = false } = {}) => {
+      const snapshot = snapshotAt(key);
+      for (const name of ['upper', 'work']) mkdirSync(join(snapshot.directory, name));
+      const flags = devices ? 0 : MS_NODEV;
+      if (lowers.length === 0) bind(join(snapshot.directory, 'upper'), snapshot.root, flags);
+      else overlays.mount(snapshot, lowers, flags, true);
+      return snapshot;
+    },
+    view: (key, lowers) => {
+      const snapshot = snapshotAt(key);
+      const flags = MS_NODEV | MS_RDONLY;
+      // Without an upper directory, overlayfs wants two lower ones.
+      if (lowers.length < 2) bind(lowers[0] ?? snapshot.root, snapshot.root, flags);
+      else overlays.mount(snapshot, lowers, flags, false);
+      return snapshot;
+    },
+    changes: (snapshot) => listUpper(join(snapshot.directory, 'upper'), '', []),
+    remove: (snapshot) => {
+      unmount(snapshot.root);
+      discard(snapshot.directory, options.trash);
+    },
+  };
+}
+
+/** Whether overlayfs works on this disk, in this namespace: the store may itself lie on an overlay. */
+export function probeOverlay(options: OverlayOptions): Error | undefined {
+  const lower = join(options.directory, 'probe-lower');
+  const snapshots = createOverlaySnapshotter(options);
+  try {
+    mkdirSync(lower, { recursive: true });
+    snapshots.remove(snapshots.prepare('probe', [lower]));
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  } finally {
+    rmSync(lower, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The options of mount(2) must fit into one page, and 60 paths of a store would fill it. So each lower directory gets a
+ * short link, and the mount is made from the directory of the links.
+ */
+function createOverlayMounts(options: OverlayOptions) {
+  const directory = join(options.directory, 'l');
+  const links = new Map<string, string>();
+  const link = (lower: string): string => {
+    const known = links.get(lower);
+    if (known !== undefined) return known;
+    const name = links.size.toString(36);
+    mkdirSync(directory, { recursive: true });
+    symlinkSync(lower, join(directory, name));
+    links.set(lower, name);
+    return name;
+  };
+  return {
+    mount(snapshot: Snapshot, lowers: readonly string[], flags: number, writable: boolean): void {
+      if (lowers.length > MAX_LOWERS) throw tooManyLayers(lowers.length);
+      const data = [
+        `lowerdir=${lowers.map(link).reverse().join(':')}`,
+        ...(writable ? [`upperdir=../${snapshot.key}/upper,workdir=../${snapshot.key}/work`] : []),
+        // Each of these would mark files in ways that only this very stack of layers can read.
+        ...(options.userXattr ? ['userxattr'] : ['index=off', 'redirect_dir=off', 'metacopy=off']),
+        // No flush to disk at unmount: a snapshot is not kept.
+        ...(writable ? ['volatile'] : []),
+      ];
+      const before = process.cwd();
+      try {
+        process.chdir(directory);
+        mount('overlay', `../${snapshot.key}/root`, 'overlay', flags, data.join(','));
+      } catch (cause) {
+        const what = `mount an overlay of ${lowers.length} layers`;
+        throw new TsbuildError('EXECUTOR', `${what}: ${(cause as Error).message}`, { cause });
+      } finally {
+        process.chdir(before);
+      }
+    },
+  };
+}
+
+function tooManyLayers(count: number): TsbuildError {
+  return new TsbuildError(
+    'UNSUPPORTED_HOST',
+    `mount ${count} layers: overlayfs of Linux takes at most ${MAX_LOWERS}`,
+    { hint: 'join instructions that change files, or flatten the base image' },
+  );
+}
+
+function bind(source: string, target: string, flags: number): void {
+  mount(source, target, '', MS_BIND);
+  if (flags !== 0) mount('', target, '', MS_BIND | MS_REMOUNT | flags);
+}
+
+function unmount(root: string): void {
+  try {
+    umount(root, MNT_DETACH);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code !== 'EINVAL' && code !== 'ENOENT') throw error;
+  }
+}
+
+function listUpper(upper: string, directory: string, found: Change[]): Change[] {
+  for (const name of readDiskNames(`${upper}/${directory}`)) {
+    const path = joinPath(directory, name);
+    const file = `${upper}/${path}`;
+    const node = readDiskNode(file);
+    if (node === undefined) continue;
+    if (isWhiteout(node)) found.push({ path, whiteout: true });
+    else if (node.type !== 'directory') found.push({ path, node });
+    else {
+      found.push(isOpaque(file) ? { path, node, opaque: true } : { path, node });
+      listUpper(upper, path, found);
+    }
+  }
+  return found;
+}
+
+function isWhiteout(node: FileNode): boolean {
+  return node.type === 'char' && node.device?.major === 0 && node.device.minor === 0;
+}
+
+function isOpaque(file: string): boolean {
+  const path = fsPath(file);
+  const mark = lgetxattr(path, 'trusted.overlay.opaque') ?? lgetxattr(path, 'user.overlay.opaque');
+  return mark?.toString() === 'y';
+}

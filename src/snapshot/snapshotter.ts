@@ -1,0 +1,54 @@
+/**
+ * A snapshot is a root filesystem made of layers, bottom first, that one container uses. A snapshotter makes it, says
+ * afterwards what the container changed, and takes it away:
+ *
+ *     const snapshot = snapshots.prepare('run-1', ['/…/base', '/…/app']);
+ *     …run something in snapshot.root…
+ *     const layer = diff(snapshots.changes(snapshot), parent);
+ *     snapshots.remove(snapshot);
+ *
+ * Each layer comes in a mountable form, a directory in overlay's own language (0:0 devices for deletions, the xattr
+ * `overlay.opaque`), and is never written to. `prepare` gives a writable snapshot, `view` one whose layers are only
+ * looked at. How the writes are kept apart is the snapshotter's secret: overlay.ts uses the kernel's overlayfs, copy.ts
+ * copies everything. Both are held to one suite, test/contract/snapshotter.ts.
+ *
+ * A snapshot is plain data, so another thread can be asked for its changes. All calls are synchronous; mounts belong to
+ * the mount namespace of the process, and vanish with it.
+ */
+import type { FileNode } from '../tree/file-tree.ts';
+
+export interface Snapshot {
+  /** Unique among the live snapshots of one snapshotter. */
+  readonly key: string;
+  /** Where the files are seen. */
+  readonly root: string;
+  /** Where the snapshotter keeps what it needs; nobody else looks inside. */
+  readonly directory: string;
+}
+
+/**
+ * What became of one path. `opaque` on a directory: whatever its parent layers hold below it is gone, save for the
+ * changes that follow.
+ */
+export type Change =
+  | { readonly path: string; readonly node: FileNode; readonly opaque?: boolean }
+  | { readonly path: string; readonly whiteout: true };
+
+export interface SnapshotOptions {
+  /** Device nodes in the snapshot can be opened. Otherwise they are files like others, and open nothing. */
+  readonly devices?: boolean;
+}
+
+export interface Snapshotter {
+  /** A writable root over `lowers`, bottom first; an empty one without any. */
+  prepare(key: string, lowers: readonly string[], options?: SnapshotOptions): Snapshot;
+  /** A root of `lowers` that cannot be written to. */
+  view(key: string, lowers: readonly string[]): Snapshot;
+  /**
+   * What was written since `prepare`, each directory before what lies in it, names sorted by code unit. May list what
+   * is equal to what was there before; lists nothing twice. Contents point into the snapshot, so they last until `remove`.
+   */
+  changes(snapshot: Snapshot): Change[];
+  /** Unmounts and forgets. Returns at once; freeing the disk space may take longer, see trash.ts. Idempotent. */
+  remove(snapshot: Snapshot): void;
+}
