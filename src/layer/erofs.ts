@@ -90,17 +90,20 @@ function planInodes(entries: readonly LowerEntry[], layer: Layer): Inode[] {
     if (known === undefined) inodes.push(inode);
     if (key !== undefined) shared.set(key, inode);
     const parent = path === '' ? inode : directories.get(parentPath(path))!;
-    if (path !== '') parent.children.push({ name: encodeName(baseName(path)), inode });
-    if (node.type === 'directory') {
-      directories.set(path, inode);
-      inode.children.push({ name: DOT, inode }, { name: DOT_DOT, inode: parent });
-      parent.links += 1;
-    }
-    inode.links += 1;
+    if (path !== '') addChild(parent, encodeName(baseName(path)), inode);
+    if (node.type !== 'directory') continue;
+    directories.set(path, inode);
+    addChild(inode, DOT, inode);
+    addChild(inode, DOT_DOT, parent);
   }
   for (const { children } of directories.values()) sortDirents(children);
   for (const inode of directories.values()) inode.size = direntsSize(inode.children);
   return inodes;
+}
+
+function addChild(directory: Inode, name: Buffer, inode: Inode): void {
+  directory.children.push({ name, inode });
+  inode.links += 1;
 }
 
 const DOT = Buffer.from('.');

@@ -3,6 +3,7 @@ import {
   mkdirSync,
   openSync,
   readSync,
+  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -161,6 +162,15 @@ describe('what the kernel sees of a layer as EROFS', () => {
       { path: 'd1', node: device },
       { path: 'd2', node: device },
     ]);
+  });
+
+  it('is a directory with a link from each directory in it, which find(1) counts on', () => {
+    const { root } = mountPacked([
+      { path: 'a/b/c', node: make.directory() },
+      { path: 'a/d', node: make.directory() },
+    ]);
+    const links = ['', 'a', 'a/b', 'a/d'].map((path) => statSync(join(root, path)).nlink);
+    expect(links).toEqual([3, 4, 3, 2]);
   });
 
   it('is any tree whatever', () => {
