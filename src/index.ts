@@ -1,4 +1,26 @@
-/** The public API. Everything else is reached through it; each function loads what it needs when it is called. */
+/**
+ * The public API. Everything else is reached through it; each function loads what it needs when it is called. Nothing is
+ * printed and nothing is global: an operation's events tell what happens, and its errors are typed.
+ *
+ * @example
+ * import { build } from 'tsbuild';
+ * const image = build({ context: '.', tags: ['app'] });
+ * for await (const event of image) if (event.type === 'step.log') process.stderr.write(event.text);
+ * console.log((await image).digest);
+ */
+import { startOperation } from './operation.ts';
+import type {
+  BuildOptions,
+  BuildResult,
+  Operation,
+  PullOptions,
+  PullResult,
+  PushOptions,
+  PushResult,
+  RunOptions,
+  RunResult,
+} from './options.ts';
+
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -10,3 +32,35 @@ export {
 } from './errors.ts';
 export type * from './events.ts';
 export type * from './options.ts';
+
+/** Builds an image. @throws TsbuildError */
+export function build(options: BuildOptions): Operation<BuildResult> {
+  return startOperation(async (operation) => {
+    const { performBuild } = await import('./build.ts');
+    return performBuild(options, operation);
+  }, options.signal);
+}
+
+/** Brings an image from its registry into the store. @throws TsbuildError */
+export function pull(options: PullOptions): Operation<PullResult> {
+  return startOperation(async (operation) => {
+    const { performPull } = await import('./ship.ts');
+    return performPull(options, operation);
+  }, options.signal);
+}
+
+/** Sends an image of the store to a registry. @throws TsbuildError */
+export function push(options: PushOptions): Operation<PushResult> {
+  return startOperation(async (operation) => {
+    const { performPush } = await import('./ship.ts');
+    return performPush(options, operation);
+  }, options.signal);
+}
+
+/** Runs a container in the foreground, to its end. @throws TsbuildError */
+export function run(options: RunOptions): Operation<RunResult> {
+  return startOperation(async (operation) => {
+    const { performRun } = await import('./run.ts');
+    return performRun(options, operation);
+  }, options.signal);
+}

@@ -125,6 +125,6 @@ function expandFrom(planner: Planner, from: From, word: string): string {
 
 function triggersOf(onBuild: readonly string[] | undefined, from: From): readonly Instruction[] {
   return (onBuild ?? []).map((trigger) =>
-    parseOnbuildTrigger(trigger, { location: from.location }),
+    parseOnbuildTrigger(trigger, from.location),
   );
 }

@@ -1,6 +1,6 @@
 /**
- * How a kind of step is keyed, and how it is executed: two separate questions. The scheduler asks the first for every
- * step, and the second only when no record answers.
+ * How a kind of step is keyed, and how it is executed: two separate questions. A handler answers the first for every step;
+ * the scheduler asks the second only when no record answers.
  */
 import type { Recipe } from '../cache/recipe.ts';
 import type { Op, Step } from '../graph/step.ts';
@@ -36,12 +36,14 @@ export interface StepContext<O extends Op> {
   ) => void;
 }
 
-export interface OpHandler<O extends Op> {
-  /** The step's recipe, or the reason why it has none: then it is executed each time and not recorded. */
-  recipe(context: StepContext<O>): Promise<Recipe | undefined>;
-  /** The layer that holds what the step changed; `undefined` if it changed nothing. */
-  execute(context: StepContext<O>): Promise<Layer | undefined>;
+export interface PreparedStep {
+  /** What the step's key is made of. Without one it is executed each time, and not recorded. */
+  readonly recipe?: Recipe;
+  /** Makes the layer that holds what the step changes; `undefined` if it changes nothing. */
+  execute(): Promise<Layer | undefined>;
 }
+
+export type OpHandler<O extends Op> = (context: StepContext<O>) => Promise<PreparedStep>;
 
 export type OpHandlers = {
   readonly [K in Exclude<Op['type'], 'image'>]: OpHandler<Extract<Op, { type: K }>>;

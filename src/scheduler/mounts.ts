@@ -20,8 +20,12 @@ export interface MountEnvironment {
   readonly contextTree: (name: string) => Promise<FileTree>;
   /** Digest of everything at `path` of a tree: bytes, names, modes; not times. */
   readonly contentDigest: (tree: FileTree, path: string) => Promise<string>;
-  /** A layer with the files at `path` of a tree. */
-  readonly layerOf: (tree: FileTree, path: string, signal: AbortSignal) => Promise<Layer>;
+  /** A layer with the file or the directory's content at `path` of a tree, and where it lies in there. */
+  readonly layerOf: (
+    tree: FileTree,
+    path: string,
+    signal: AbortSignal,
+  ) => Promise<{ readonly layer: Layer; readonly path: string }>;
   /** A secret's value, or `undefined` if the build was not given one of that id. */
   readonly secret: (id: string) => Promise<Uint8Array | undefined>;
   /** Path of a socket that speaks to an ssh agent. */
@@ -182,7 +186,8 @@ async function sourceLayers(
   const tree = await environment.contextTree(from.name);
   const { path, node } = resolvePath(tree, source, { followLast: true });
   if (node === undefined) throw noSource(source);
-  return { layers: [await environment.layerOf(tree, path, context.signal)], path };
+  const made = await environment.layerOf(tree, path, context.signal);
+  return { layers: [made.layer], path: made.path };
 }
 
 async function sourceDigest(

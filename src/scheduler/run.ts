@@ -1,9 +1,10 @@
 /** RUN: one process on top of the parent's files; what it changed becomes the step's layer. */
 import { randomBytes } from 'node:crypto';
-import { type RecipeValue, recipe } from '../cache/recipe.ts';
+import { type Recipe, recipe } from '../cache/recipe.ts';
 import { RunError } from '../errors.ts';
 import type { ExecRequest, ExecResult, Executor } from '../executor/protocol.ts';
 import type { RunOp } from '../graph/step.ts';
+import type { Layer } from '../layer/layer.ts';
 import { digestOf } from '../oci/digest.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { resolveUser } from '../tree/users.ts';
@@ -25,48 +26,53 @@ export interface RunEnvironment extends MountEnvironment {
 }
 
 export function runHandler(environment: RunEnvironment): OpHandler<RunOp> {
-  return {
-    async recipe(context) {
-      const { step, parent } = context;
-      const { op } = step;
-      return recipe('run.v1', {
-        parent: parent.chain,
-        args: op.args,
-        script: op.script && digestOf(op.script.content),
-        env: op.env,
-        user: op.user,
-        workdir: op.workdir,
-        mounts: await mountRecipe(context, environment),
-        network: networkOf(op, environment),
-        hosts: environment.addHosts.map(([name, address]) => `${name}=${address}`),
-        security: op.security,
-        platform: formatPlatform(step.platform),
-        epoch: environment.sourceDateEpoch?.toString(),
-      } satisfies Record<string, RecipeValue | undefined>);
-    },
-    async execute(context) {
-      const { step, log } = context;
-      await using mounts = await prepareMounts(context, environment);
-      const tail = createLogTail();
-      const executor = await environment.executor();
-      const result = await executor.run(
-        {
-          ...request(context, environment),
-          env: [...step.op.env, ...step.op.proxyEnv, ...mounts.env],
-          mounts: mounts.mounts,
-        },
-        {
-          signal: context.signal,
-          onOutput: (stream, bytes) => {
-            tail.add(bytes);
-            log(stream, bytes);
-          },
-        },
-      );
-      if (result.exitCode !== 0) throw failure(step.op, result, mounts.redact(tail.lines()));
-      return result.layer;
-    },
+  return async (context) => ({
+    recipe: await runRecipe(context, environment),
+    execute: () => execute(context, environment),
+  });
+}
+
+async function runRecipe(
+  context: StepContext<RunOp>,
+  environment: RunEnvironment,
+): Promise<Recipe> {
+  const { step, parent } = context;
+  const { op } = step;
+  return recipe('run.v1', {
+    parent: parent.chain,
+    args: op.args,
+    script: op.script && digestOf(op.script.content),
+    env: op.env,
+    user: op.user,
+    workdir: op.workdir,
+    mounts: await mountRecipe(context, environment),
+    network: networkOf(op, environment),
+    hosts: environment.addHosts.map(([name, address]) => `${name}=${address}`),
+    security: op.security,
+    platform: formatPlatform(step.platform),
+    epoch: environment.sourceDateEpoch?.toString(),
+  });
+}
+
+async function execute(
+  context: StepContext<RunOp>,
+  environment: RunEnvironment,
+): Promise<Layer | undefined> {
+  const { step, log, signal } = context;
+  await using mounts = await prepareMounts(context, environment);
+  const tail = createLogTail();
+  const executor = await environment.executor();
+  const env = [...step.op.env, ...step.op.proxyEnv, ...mounts.env];
+  const onOutput = (stream: 'stdout' | 'stderr', bytes: Uint8Array) => {
+    tail.add(bytes);
+    log(stream, bytes);
   };
+  const result = await executor.run(
+    { ...request(context, environment), env, mounts: mounts.mounts },
+    { signal, onOutput },
+  );
+  if (result.exitCode !== 0) throw failure(step.op, result, mounts.redact(tail.lines()));
+  return result.layer;
 }
 
 function networkOf(op: RunOp, environment: RunEnvironment): 'host' | 'none' {

@@ -144,11 +144,11 @@ async function perform(run: Run, step: Step, parent: StepResult, inputs: readonl
         ...(total === undefined ? {} : { total }),
       }),
   };
-  const recipe = await handler.recipe(context);
+  const { recipe, execute } = await handler(context);
   const known = recipe && !step.noCache ? run.records.get(cacheKey(recipe)) : undefined;
   const hit = known && fromRecord(run, parent, known);
   if (hit) return { result: hit, cached: true };
-  const record = await executeOnce(run, step, recipe, () => handler.execute(context));
+  const record = await executeOnce(run, step, recipe, execute);
   const made = fromRecord(run, parent, record);
   if (made === undefined)
     throw new Error(`layer ${record.layer} of ${step.display} is not in the store`);

@@ -16,13 +16,15 @@ export interface WorkdirEnvironment {
 }
 
 export function workdirHandler(environment: WorkdirEnvironment): OpHandler<WorkdirOp> {
-  return {
-    recipe: async ({ step, parent }) =>
-      recipe('workdir.v1', { parent: parent.chain, path: step.op.path, user: step.op.user }),
-    async execute(context) {
-      const inputs = missingDirectories(context, environment.createdTime);
-      return inputs.length === 0 ? undefined : environment.writeLayer(inputs, context.signal);
-    },
+  return async (context) => {
+    const { op } = context.step;
+    return {
+      recipe: recipe('workdir.v1', { parent: context.parent.chain, path: op.path, user: op.user }),
+      async execute() {
+        const inputs = missingDirectories(context, environment.createdTime);
+        return inputs.length === 0 ? undefined : environment.writeLayer(inputs, context.signal);
+      },
+    };
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Recipe, recipe } from '../../src/cache/recipe.ts';
+import { recipe } from '../../src/cache/recipe.ts';
 import type { CacheRecord } from '../../src/cache/records.ts';
 import { TsbuildError } from '../../src/errors.ts';
 import type { BuildEvent } from '../../src/events.ts';
@@ -60,21 +60,20 @@ function machine(
   const layers = new Map<DiffID, Layer>();
   const records = new Map<CacheKey, CacheRecord>();
   const handlers = {
-    run: {
-      recipe: async ({ step, parent, inputs }: StepContext<RunOp>): Promise<Recipe> =>
-        recipe('run.v1', {
-          parent: parent.chain,
-          args: step.op.args,
-          inputs: inputs.map((input) => input.chain ?? ''),
-        }),
-      execute: async (context: StepContext<RunOp>) => {
+    run: async (context: StepContext<RunOp>) => ({
+      recipe: recipe('run.v1', {
+        parent: context.parent.chain,
+        args: context.step.op.args,
+        inputs: context.inputs.map((input) => input.chain ?? ''),
+      }),
+      execute: async () => {
         executed.push(context.step.id);
         await behaviour[context.step.id]?.(context);
         const layer = layerOf(context.step.op.args[0]!);
         layers.set(layer.diffID, layer);
         return layer;
       },
-    },
+    }),
   } as unknown as OpHandlers;
   const build = (plan: Plan, targets: readonly string[], signal = new AbortController().signal) =>
     schedule(plan, targets, {

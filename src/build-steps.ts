@@ -1,0 +1,160 @@
+/** The handlers of a build's steps, with everything that they need from the outside. */
+import { readFileSync, rmSync } from 'node:fs';
+import type { BuildInputs } from './build-inputs.ts';
+import type { Environment } from './environment.ts';
+import { TsbuildError } from './errors.ts';
+import type { Plan } from './graph/step.ts';
+import { adoptLayer } from './layer/adopt.ts';
+import type { Layer, LayerInput, WrittenLayer } from './layer/layer.ts';
+import { writeLayer } from './layer/write.ts';
+import type { BuildOptions, SecretSource } from './options.ts';
+import { digestCopy } from './scheduler/copy-digest.ts';
+import { planCopy } from './scheduler/copy-plan.ts';
+import { selectCopy } from './scheduler/copy-select.ts';
+import type { OpHandlers } from './scheduler/handler.ts';
+import type { MountEnvironment } from './scheduler/mounts.ts';
+import { runHandler } from './scheduler/run.ts';
+import { transferHandler } from './scheduler/transfer.ts';
+import { workdirHandler } from './scheduler/workdir.ts';
+import { EMPTY_TREE, type FileTree } from './tree/file-tree.ts';
+
+export interface StepParts {
+  readonly options: BuildOptions;
+  readonly environment: Environment;
+  readonly inputs: BuildInputs;
+  readonly sourceDateEpoch: number | undefined;
+}
+
+/**
+ * The time of files that no source gave one, unless SOURCE_DATE_EPOCH says otherwise: 1980 began then. Fixed, so that equal
+ * inputs give equal layers; and not 1970, since zip archives, and so Python's wheels, know no time before 1980.
+ */
+const FIXED_TIME = 315_532_800;
+
+/** Fewer and smaller files than these are written before a worker has started. */
+const SMALL_FILES = 500;
+const SMALL_BYTES = 4 * 1024 * 1024;
+
+export function stepHandlers(plan: Plan, parts: StepParts): OpHandlers {
+  const { options, environment, inputs, sourceDateEpoch } = parts;
+  const createdTime = BigInt(sourceDateEpoch ?? FIXED_TIME) * 1_000_000_000n;
+  const epoch = sourceDateEpoch === undefined ? {} : { sourceDateEpoch };
+  const write = (entries: readonly LayerInput[], signal: AbortSignal) =>
+    storeLayer(entries, parts, signal);
+  const contextTree = (name: string) => inputs.contextTree(name);
+  return {
+    run: runHandler({
+      ...mountEnvironment(parts, write),
+      executor: () => environment.executor(),
+      network: options.network === 'none' ? 'none' : 'host',
+      addHosts: options.addHosts ?? [],
+      ...(options.shmSize === undefined ? {} : { shmSize: options.shmSize }),
+      ...(options.ulimits === undefined ? {} : { ulimits: options.ulimits }),
+      ...(options.cgroupParent === undefined ? {} : { cgroupParent: options.cgroupParent }),
+      ...epoch,
+    }),
+    copy: transferHandler({
+      contextTree,
+      contextWords: (name) => contextWords(plan, name),
+      hashFiles: (nodes, signal) => inputs.hashFiles(nodes, signal),
+      writeLayer: write,
+      fetchSource: async (url) => {
+        throw new TsbuildError(
+          'UNSUPPORTED_HOST',
+          `ADD ${url}: remote sources are not supported yet`,
+        );
+      },
+      openArchives: async () => ({ archives: new Map(), async [Symbol.asyncDispose]() {} }),
+      createdTime,
+      ...epoch,
+    }),
+    workdir: workdirHandler({ writeLayer: write, createdTime }),
+  };
+}
+
+function mountEnvironment(
+  { options, environment, inputs }: StepParts,
+  write: (entries: readonly LayerInput[], signal: AbortSignal) => Promise<Layer>,
+): MountEnvironment {
+  const everything = (tree: FileTree, path: string) =>
+    selectCopy({
+      sources: [{ type: 'word', tree, word: `/${path}`, unpack: false }],
+      exclude: [],
+      parents: false,
+    });
+  return {
+    cacheMounts: environment.store.path('cache-mounts'),
+    contextTree: (name) => inputs.contextTree(name),
+    contentDigest: (tree, path) =>
+      digestCopy(everything(tree, path), {
+        hasOwner: false,
+        hasMode: false,
+        hashFiles: (nodes) => inputs.hashFiles(nodes, new AbortController().signal),
+      }),
+    async layerOf(tree, path, signal) {
+      const items = everything(tree, path);
+      const [item] = items;
+      const at = item === undefined || item.node.type === 'directory' ? '' : item.name;
+      const entries = planCopy(items, {
+        base: EMPTY_TREE,
+        path: `/${at}`,
+        workdir: '/',
+        createdTime: 0n,
+      });
+      return { layer: await write(entries, signal), path: at };
+    },
+    secret: async (id) => secretValue(options.secrets?.[id], environment),
+    sshSocket: async () => environment.env.SSH_AUTH_SOCK,
+  };
+}
+
+async function storeLayer(
+  entries: readonly LayerInput[],
+  { environment, sourceDateEpoch }: StepParts,
+  signal: AbortSignal,
+): Promise<Layer> {
+  const { store } = environment;
+  const directory = store.tempDir();
+  const epoch = sourceDateEpoch === undefined ? {} : { sourceDateEpoch };
+  try {
+    if (isSmall(entries)) return adoptLayer(store, writeLayer(entries, { directory, ...epoch }));
+    const workers = await environment.workers();
+    const written = await workers.run(
+      'layer.write',
+      { inputs: entries, directory, ...epoch },
+      { signal },
+    );
+    return adoptLayer(store, written as WrittenLayer);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function isSmall(entries: readonly LayerInput[]): boolean {
+  if (entries.length > SMALL_FILES) return false;
+  const bytes = entries.reduce((sum, entry) => sum + ('node' in entry ? entry.node.size : 0), 0);
+  return bytes <= SMALL_BYTES;
+}
+
+function contextWords(plan: Plan, name: string): readonly string[] {
+  return [...plan.steps.values()].flatMap(({ op }) =>
+    op.type === 'copy' && op.from.type === 'context' && op.from.name === name ? op.sources : [],
+  );
+}
+
+function secretValue(
+  source: SecretSource | undefined,
+  { env }: Environment,
+): Uint8Array | undefined {
+  if (source === undefined) return undefined;
+  if ('value' in source) return Buffer.from(source.value);
+  if ('env' in source) {
+    const value = env[source.env];
+    return value === undefined ? undefined : Buffer.from(value);
+  }
+  try {
+    return readFileSync(source.file);
+  } catch (cause) {
+    throw new TsbuildError('USAGE', `read secret from ${source.file}`, { cause });
+  }
+}

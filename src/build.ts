@@ -1,0 +1,172 @@
+/**
+ * `build`: wires the parts together. Dockerfile → plan → steps, each from the cache or executed → image → names and outputs.
+ * What the parts promise is said where they are; this file only says who gets what.
+ */
+import { openBaseImages } from './base-images.ts';
+import { openBuildInputs } from './build-inputs.ts';
+import { stepHandlers } from './build-steps.ts';
+import { openRecords } from './cache/records.ts';
+import { parseDockerfile } from './dockerfile/parse.ts';
+import { type Environment, openEnvironment } from './environment.ts';
+import { TsbuildError } from './errors.ts';
+import { planBuild } from './graph/planner.ts';
+import type { Plan } from './graph/step.ts';
+import { type AssembledImage, assembleImage } from './image/assemble.ts';
+import type { Image } from './image/image.ts';
+import { layerAt } from './layer/adopt.ts';
+import { stackTree } from './layer/stack.ts';
+import type { Descriptor } from './oci/descriptor.ts';
+import type { DiffID } from './oci/digest.ts';
+import {
+  formatPlatform,
+  hostPlatform,
+  type Platform,
+  parsePlatform,
+  samePlatform,
+} from './oci/platform.ts';
+import { formatReference, parseReference } from './oci/reference.ts';
+import type { OperationContext } from './operation.ts';
+import type { BuildOptions, BuildResult } from './options.ts';
+import { finishImage, rfc3339 } from './scheduler/finish.ts';
+import { type ScheduleResult, schedule } from './scheduler/schedule.ts';
+
+/** Carries out `build` of index.ts. */
+export async function performBuild(
+  options: BuildOptions,
+  operation: OperationContext,
+): Promise<BuildResult> {
+  const started = performance.now();
+  const names = (options.tags ?? []).map((tag) => formatReference(parseReference(tag)));
+  const warn = (message: string) => operation.emit({ type: 'warning', message });
+  await using environment = openEnvironment(options, warn);
+  const { emit, signal } = operation;
+  const inputs = await openBuildInputs(options, environment, operation);
+  const dockerfile = parseDockerfile(inputs.dockerfile, { file: inputs.dockerfileName });
+  const sourceDateEpoch = epochOf(options);
+  const bases = openBaseImages({ environment, pull: options.pull ?? false, emit, signal });
+  const plan = await planBuild(dockerfile, {
+    buildArgs: options.buildArgs ?? {},
+    ...(options.target ? { target: options.target } : {}),
+    labels: options.labels ?? {},
+    targetPlatform: targetPlatform(options),
+    buildPlatform: hostPlatform(),
+    multiPlatform: false,
+    noCache: options.noCache ?? false,
+    noCacheFilter: options.noCacheFilter ?? [],
+    buildContexts: options.buildContexts ?? {},
+    allow: options.allow ?? [],
+    resolveImage: async (image) => (await bases.resolve(image)).config,
+  });
+  const images = await Promise.all(plan.images.map((image) => bases.resolve(image)));
+  const scheduled = await runPlan(plan, images, {
+    options,
+    environment,
+    operation,
+    inputs,
+    sourceDateEpoch,
+  });
+  inputs.save();
+  const image = assemble(environment, plan, images, scheduled, sourceDateEpoch);
+  for (const name of names) await environment.store.tag(name, image.descriptor);
+  if (names.length === 0) await environment.store.keep(image.descriptor);
+  const { writeOutputs } = await import('./outputs.ts');
+  const pushed = await writeOutputs({
+    outputs: options.outputs ?? [],
+    names,
+    image: image.descriptor,
+    environment,
+    operation,
+  });
+  const seconds = (performance.now() - started) / 1000;
+  emit({ type: 'result', digest: image.descriptor.digest, names, seconds });
+  return {
+    digest: image.descriptor.digest,
+    imageId: image.imageID,
+    descriptor: image.descriptor,
+    names,
+    seconds,
+    steps: { total: scheduled.total, cached: scheduled.cached },
+    pushed,
+  };
+}
+
+interface BuildParts {
+  readonly options: BuildOptions;
+  readonly environment: Environment;
+  readonly operation: OperationContext;
+  readonly inputs: Awaited<ReturnType<typeof openBuildInputs>>;
+  readonly sourceDateEpoch: number | undefined;
+}
+
+function runPlan(plan: Plan, images: readonly Image[], parts: BuildParts): Promise<ScheduleResult> {
+  const { options, environment, operation, sourceDateEpoch } = parts;
+  const { store } = environment;
+  return schedule(plan, plan.target.result === undefined ? [] : [plan.target.result], {
+    handlers: stepHandlers(plan, parts),
+    image: async (op) => images[op.image]!.layers,
+    records: openRecords(store),
+    layerAt: (diffID) => layerAt(store, diffID),
+    treeOf: stackTree,
+    emit: operation.emit,
+    signal: operation.signal,
+    parallelism: options.parallelism ?? environment.cores,
+    now: () =>
+      sourceDateEpoch === undefined ? new Date().toISOString() : rfc3339(sourceDateEpoch),
+  });
+}
+
+function assemble(
+  { store }: Environment,
+  plan: Plan,
+  images: readonly Image[],
+  scheduled: ScheduleResult,
+  sourceDateEpoch: number | undefined,
+): AssembledImage {
+  const { target } = plan;
+  const base = target.base === undefined ? undefined : images[target.base.image];
+  const config = finishImage(target, scheduled.results, {
+    ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }),
+    ...(base?.config.created === undefined ? {} : { baseCreated: base.config.created }),
+  });
+  const pulled = new Map<DiffID, Descriptor>(
+    images.flatMap((image) =>
+      image.layers.map((layer, at) => [layer.diffID, image.manifest.layers[at]!] as const),
+    ),
+  );
+  const layers = target.result === undefined ? [] : scheduled.results.get(target.result)!.layers;
+  return assembleImage(store, {
+    config,
+    layers: layers.map((layer) => ({ layer, descriptor: pulled.get(layer.diffID) })),
+  });
+}
+
+/** As an option, or as the build argument that the whole field uses: https://reproducible-builds.org/specs/source-date-epoch/ */
+function epochOf(options: BuildOptions): number | undefined {
+  if (options.sourceDateEpoch !== undefined) return options.sourceDateEpoch;
+  const text = options.buildArgs?.SOURCE_DATE_EPOCH;
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d{1,15}$/.test(text)) {
+    throw new TsbuildError(
+      'USAGE',
+      `SOURCE_DATE_EPOCH is not a number of seconds: ${JSON.stringify(text)}`,
+    );
+  }
+  return Number(text);
+}
+
+function targetPlatform(options: BuildOptions): Platform {
+  const host = hostPlatform();
+  const [first, ...more] = options.platforms ?? [];
+  if (first === undefined) return host;
+  const platform = parsePlatform(first);
+  if (more.length > 0 || !samePlatform(platform, host)) {
+    throw new TsbuildError(
+      'PLATFORM',
+      `building for ${options.platforms!.join(', ')} is not possible yet`,
+      {
+        hint: `build for ${formatPlatform(host)}, this machine's platform`,
+      },
+    );
+  }
+  return platform;
+}

@@ -1,0 +1,144 @@
+/** COPY and ADD as steps: select, digest for the key, and on a miss plan the entries and write the layer. */
+import { recipe } from '../cache/recipe.ts';
+import type { Archive } from '../context/archive.ts';
+import type { CopyOp } from '../graph/step.ts';
+import type { Layer, LayerInput } from '../layer/layer.ts';
+import { EMPTY_TREE, type FileNode, type FileTree } from '../tree/file-tree.ts';
+import { resolveOwner } from '../tree/users.ts';
+import { digestCopy } from './copy-digest.ts';
+import { NO_CHMOD, parseChmod } from './copy-mode.ts';
+import { planCopy } from './copy-plan.ts';
+import { type CopyItem, type CopySource, selectCopy } from './copy-select.ts';
+import type { OpHandler, StepContext } from './handler.ts';
+
+export interface TransferEnvironment {
+  readonly contextTree: (name: string) => Promise<FileTree>;
+  /** All source words by which this build takes files from a context. */
+  readonly contextWords: (name: string) => readonly string[];
+  /** sha256 in hex of each file, in order. */
+  readonly hashFiles: (
+    nodes: readonly FileNode[],
+    signal: AbortSignal,
+  ) => Promise<readonly string[]>;
+  readonly writeLayer: (inputs: readonly LayerInput[], signal: AbortSignal) => Promise<Layer>;
+  /** Brings a URL of ADD: a file, or a checkout. */
+  readonly fetchSource: (url: string, context: StepContext<CopyOp>) => Promise<CopySource>;
+  /** The archives among the items to unpack, opened until disposed of. */
+  readonly openArchives: (
+    items: readonly CopyItem[],
+    signal: AbortSignal,
+  ) => Promise<AsyncDisposable & { readonly archives: ReadonlyMap<CopyItem, Archive> }>;
+  /** Nanoseconds: the time of files and directories that no source gave one. */
+  readonly createdTime: bigint;
+  readonly sourceDateEpoch?: number;
+}
+
+export function transferHandler(environment: TransferEnvironment): OpHandler<CopyOp> {
+  return async (context) => {
+    const { op } = context.step;
+    const { parent, signal } = context;
+    const items = selectCopy({
+      sources: await sourcesOf(context, environment),
+      exclude: op.exclude,
+      parents: op.parents,
+    });
+    const chmod = op.chmod === undefined ? NO_CHMOD : parseChmod(op.chmod);
+    const content = await digestCopy(items, {
+      hasOwner: op.chown !== undefined,
+      hasMode: chmod.isAbsolute,
+      hashFiles: (nodes) => environment.hashFiles(nodes, signal),
+    });
+    // With --link the files are put on nothing, so what lies below is neither seen nor part of the key.
+    const base = op.link ? { chain: undefined, tree: EMPTY_TREE } : parent;
+    return {
+      recipe: recipe('copy.v1', {
+        parent: base.chain,
+        link: op.link ? 'true' : undefined,
+        destination: op.destination,
+        workdir: op.workdir,
+        chown: op.chown,
+        chmod: op.chmod,
+        content,
+        // Names in --chown are looked up in the files below, even if nothing else of them is seen.
+        owners: op.link && op.chown !== undefined ? parent.chain : undefined,
+        epoch: environment.sourceDateEpoch?.toString(),
+      }),
+      async execute() {
+        await using opened = await environment.openArchives(items, signal);
+        const users = parent.layers.length === 0 ? undefined : parent.tree;
+        const inputs = planCopy(items, {
+          base: base.tree,
+          path: op.destination,
+          workdir: op.workdir,
+          ...(op.chown === undefined ? {} : { owner: resolveOwner(users, op.chown) }),
+          chmod,
+          createdTime: environment.createdTime,
+          archives: opened.archives,
+        });
+        return inputs.length === 0 ? undefined : await environment.writeLayer(inputs, signal);
+      },
+    };
+  };
+}
+
+async function sourcesOf(
+  context: StepContext<CopyOp>,
+  environment: TransferEnvironment,
+): Promise<readonly CopySource[]> {
+  const { op } = context.step;
+  const words: CopySource[] = [];
+  for (const word of op.sources) {
+    words.push(
+      isUrl(op, word)
+        ? await environment.fetchSource(word, context)
+        : await localSource(context, environment, word),
+    );
+  }
+  return [...words, ...op.inline.map((file) => inlineSource(file, environment.createdTime))];
+}
+
+async function localSource(
+  { step: { op }, inputs }: StepContext<CopyOp>,
+  environment: TransferEnvironment,
+  word: string,
+): Promise<CopySource> {
+  const unpack = op.instruction === 'ADD' && op.unpack !== false;
+  switch (op.from.type) {
+    case 'nothing':
+      return { type: 'word', tree: EMPTY_TREE, word, unpack };
+    case 'input':
+      return { type: 'word', tree: inputs[op.from.input]!.tree, word, unpack };
+    case 'context': {
+      const tree = await environment.contextTree(op.from.name);
+      return {
+        type: 'word',
+        tree,
+        word,
+        unpack,
+        contextWords: environment.contextWords(op.from.name),
+      };
+    }
+  }
+}
+
+function inlineSource(
+  { name, content }: { name: string; content: string },
+  mtime: bigint,
+): CopySource {
+  const bytes = Buffer.from(content);
+  const node: FileNode = {
+    type: 'file',
+    mode: 0o644,
+    uid: 0,
+    gid: 0,
+    size: bytes.length,
+    mtime,
+    content: { bytes },
+  };
+  return { type: 'file', name, node, unpack: false };
+}
+
+/** What ADD fetches; COPY has no such words. */
+function isUrl(op: CopyOp, word: string): boolean {
+  return op.instruction === 'ADD' && /^(https?:\/\/|git:\/\/|git@|ssh:\/\/)/.test(word);
+}
