@@ -2,7 +2,7 @@
  * The tar codec. A layer's tar is read and written by our own synchronous code, because a layer is the one archive that
  * must come back byte for byte: names in any bytes, xattrs with binary values (a decoder that takes PAX values for
  * UTF-8 destroys `security.capability`), nanoseconds, sizes above 8 GiB; and because its digest must depend on nothing
- * but its input. Archives of a few named files (`docker save`, OCI layouts in a tar) go through tar-stream: archive.ts.
+ * but its input. archive.ts has archives of a few named files (`docker save`, an OCI layout in a tar).
  *
  * encode.ts makes headers: plain ustar where everything fits, else a PAX header before it. parse.ts reads any dialect in
  * use (v7, ustar, PAX, GNU, star, sparse) as a sequence of demands, without doing I/O; scan.ts feeds it from a file or
