@@ -1,4 +1,7 @@
-/** Loop devices: files as block devices, for kernels that can mount only those. https://man7.org/linux/man-pages/man4/loop.4.html */
+/**
+ * Loop devices: files as block devices, for kernels that can mount only those.
+ * https://man7.org/linux/man-pages/man4/loop.4.html
+ */
 import { closeSync, openSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
 import { ioctl } from './syscalls.ts';
@@ -18,8 +21,8 @@ const INFO_OFFSET = 8;
 const FLAGS_OFFSET = INFO_OFFSET + 52;
 
 /**
- * Calls `use` with the paths of read-only block devices that show `files`, and returns what it returns. The kernel takes the
- * devices back when the last user is gone: at once, or with the mount that `use` has made of them.
+ * Calls `use` with the paths of read-only block devices that show `files`, and returns what it returns. The kernel
+ * takes the devices back when the last user is gone: at once, or with the mount that `use` has made of them.
  */
 export function withLoopDevices<T>(
   files: readonly string[],

@@ -1,10 +1,11 @@
 /**
  * The few calls of Linux that Node does not have: mounting, extended attributes, device nodes, times in nanoseconds.
- * They go to the C library through koffi, a native module that takes some 8 ms to load: the first call loads it, so a
- * build without RUN never does. A call costs about a microsecond.
+ * They go to the C library through koffi, a native module that takes some 8 ms to load: the first call loads it, so
+ * a build without RUN never does. A call costs about a microsecond.
  *
- * All are synchronous, and none but mount and umount follows a symlink in the last component of its path. A failure is
- * an Error like those of node:fs: `code` is the name of the errno (`EPERM`), beside `errno`, `syscall` and `path`.
+ * All are synchronous, and none but mount and umount follows a symlink in the last component of its path. A failure
+ * is an Error like those of node:fs: `code` is the name of the errno (`EPERM`), beside `errno`, `syscall` and
+ * `path`.
  */
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
@@ -87,7 +88,9 @@ export function lremovexattr(path: SyscallPath, name: SyscallPath): void {
   check('lremovexattr', path, libc().lremovexattr(cString(path), cString(name)));
 }
 
-/** `mode` is a file type and permission bits, of which the umask takes its share; `device` is from {@link makedev}. */
+/**
+ * `mode` is a file type and permission bits, of which the umask takes its share; `device` is from {@link makedev}.
+ */
 export function mknod(path: SyscallPath, mode: number, device: number | bigint = 0): void {
   check('mknod', path, libc().mknod(cString(path), mode, device));
 }

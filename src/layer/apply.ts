@@ -1,13 +1,15 @@
 /**
- * The directory form of a layer: its tar unpacked once into a directory that overlayfs can use as a lower. The price is
- * a file created for each file of the layer, so it is paid only where EROFS cannot be mounted (erofs.ts), which in
- * practice means: without root, on an old kernel, or with the store on an overlay.
+ * The directory form of a layer: its tar unpacked once into a directory that overlayfs can use as a lower. The price
+ * is a file created for each file of the layer, so it is paid only where EROFS cannot be mounted (erofs.ts), which
+ * in practice means: without root, on an old kernel, or with the store on an overlay.
  *
- * Runs in the executor, as root of its namespace. The target is a new directory of ours alone, filled from the checked
- * list of lower.ts: every directory on the way to a file was made here, so no symlink of the layer is ever followed.
+ * Runs in the executor, as root of its namespace. The target is a new directory of ours alone, filled from the
+ * checked list of lower.ts: every directory on the way to a file was made here, so no symlink of the layer is ever
+ * followed.
  *
- * In a user namespace some things cannot be made. Devices are left out (as Docker and Podman do), `trusted.*` attributes
- * too: neither has any effect in there. An owner that is not mapped is an error: to ignore it would change who may read.
+ * In a user namespace some things cannot be made. Devices are left out (as Docker and Podman do), `trusted.*`
+ * attributes too: neither has any effect in there. An owner that is not mapped is an error: to ignore it would
+ * change who may read.
  */
 import { chmodSync, closeSync, linkSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
 import { errnoOf, isTsbuildError, TsbuildError } from '../errors.ts';
@@ -135,7 +137,9 @@ function setAttributes(entry: LowerEntry, target: Target): void {
 
 const SECOND = 1_000_000_000n;
 
-/** Not every filesystem takes every attribute, and a namespace's root may not set all; a layer is still usable then. */
+/**
+ * Not every filesystem takes every attribute, and a namespace's root may not set all; a layer is still usable then.
+ */
 function setXattr(entry: LowerEntry, name: string, value: Uint8Array, target: Target): void {
   if (target.rootless && name.startsWith('trusted.')) return;
   try {

@@ -1,7 +1,7 @@
 /**
  * Directories of EROFS. The entries of a block are an array of fixed structures, and after it their names without
- * terminators. Blocks hold as many entries as fit, ordered by the bytes of the names across the whole directory, since the
- * kernel finds a name by bisection: first the block, then the entry in it (fs/erofs/namei.c).
+ * terminators. Blocks hold as many entries as fit, ordered by the bytes of the names across the whole directory,
+ * since the kernel finds a name by bisection: first the block, then the entry in it (fs/erofs/namei.c).
  */
 import type { FileType } from '../tree/file-tree.ts';
 import { BLOCK_SIZE, DIRENT_SIZE } from './erofs-format.ts';

@@ -14,8 +14,8 @@ import { readIndex } from './index-file.ts';
 import type { Layer } from './layer.ts';
 
 /**
- * What the kernel mounts: the files themselves, from Linux 6.12 on, or loop devices of them, from 6.4 on. Files are stacked
- * on the store's filesystem, and devices are not, which matters where that is an overlay.
+ * What the kernel mounts: the files themselves, from Linux 6.12 on, or loop devices of them, from 6.4 on. Files are
+ * stacked on the store's filesystem, and devices are not, which matters where that is an overlay.
  */
 export type ErofsBacking = 'files' | 'loop';
 
@@ -71,9 +71,9 @@ function prepareImage(layer: Layer, store: Store): string {
 }
 
 /**
- * Whether the image is there and whole: after a crash of the machine it may have lost its end. Reading all of it also brings it
- * into the page cache, from where the kernel takes it. On kernels with ext4's debugging, metadata that a file-backed EROFS reads
- * from the disk itself logs one harmless warning per boot.
+ * Whether the image is there and whole: after a crash of the machine it may have lost its end. Reading all of it
+ * also brings it into the page cache, from where the kernel takes it. On kernels with ext4's debugging, metadata
+ * that a file-backed EROFS reads from the disk itself logs one harmless warning per boot.
  */
 function isUsable(file: string): boolean {
   try {

@@ -14,8 +14,8 @@ const ENTRY_SIZE = 4;
 const NONE = Buffer.alloc(0);
 
 /**
- * `struct erofs_xattr_ibody_header` and its entries; nothing if there are none. What has no prefix is left out: other filesystems
- * do not take it either. `undefined` if a value is longer than the format can say.
+ * `struct erofs_xattr_ibody_header` and its entries; nothing if there are none. What has no prefix is left out:
+ * other filesystems do not take it either. `undefined` if a value is longer than the format can say.
  */
 export function encodeXattrs(
   xattrs: readonly (readonly [string, Uint8Array])[],

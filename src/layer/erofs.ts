@@ -1,15 +1,16 @@
 /**
- * The EROFS form of a layer: an image of names and attributes alone, whose file contents are ranges of the layer's tar.
- * The kernel mounts it with the tar as its second device, so a layer of any size is mounted in milliseconds and no file
- * is created (https://docs.kernel.org/filesystems/erofs.html, the same idea as `mkfs.erofs --tar=i`).
+ * The EROFS form of a layer: an image of names and attributes alone, whose file contents are ranges of the layer's
+ * tar. The kernel mounts it with the tar as its second device, so a layer of any size is mounted in milliseconds and
+ * no file is created (https://docs.kernel.org/filesystems/erofs.html, the same idea as `mkfs.erofs --tar=i`).
  *
- * It works because EROFS allows blocks of 512 bytes, the unit of a tar: each file of a tar starts at a block. A file's inode then
- * says "one chunk, at block n of device 1". Directories and symlinks lie in the image.
+ * It works because EROFS allows blocks of 512 bytes, the unit of a tar: each file of a tar starts at a block. A
+ * file's inode then says "one chunk, at block n of device 1". Directories and symlinks lie in the image.
  *
  *     superblock │ device slot │ inodes, each with its xattrs and small data │ blocks of larger directories and links
  *
- * The image is a function of the index: the same layer gives the same bytes. It is valid whatever the index says, since the kernel
- * will read it with our privileges: lower.ts has checked paths and numbers, the rest is laid out here.
+ * The image is a function of the index: the same layer gives the same bytes. It is valid whatever the index says,
+ * since the kernel will read it with our privileges: lower.ts has checked paths and numbers, the rest is laid out
+ * here.
  */
 import { TsbuildError } from '../errors.ts';
 import { displayName, encodeName } from '../host/path-bytes.ts';
@@ -57,8 +58,8 @@ interface Inode {
 }
 
 /**
- * @throws TsbuildError `ARCHIVE` if no filesystem can hold the layer, `UNSUPPORTED_HOST` if only EROFS cannot: the tar has two
- * terabytes, contents do not lie in it block by block, an attribute is longer than 64 KiB.
+ * @throws TsbuildError `ARCHIVE` if no filesystem can hold the layer, `UNSUPPORTED_HOST` if only EROFS cannot: the
+ * tar has two terabytes, contents do not lie in it block by block, an attribute is longer than 64 KiB.
  */
 export function erofsImage(layer: Layer, index: LayerIndex): Buffer {
   const deviceBlocks = Math.ceil(layer.size / BLOCK_SIZE);
@@ -165,8 +166,8 @@ function place(inodes: readonly Inode[]): number {
 }
 
 /**
- * Puts small data behind its inode if it can, moving the inode to the next block if need be: such data must not cross the
- * end of a block (erofs_map_blocks in fs/erofs/data.c).
+ * Puts small data behind its inode if it can, moving the inode to the next block if need be: such data must not
+ * cross the end of a block (erofs_map_blocks in fs/erofs/data.c).
  */
 function placeInline(inode: Inode): void {
   if (inode.size >= BLOCK_SIZE) return;

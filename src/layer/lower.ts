@@ -1,10 +1,10 @@
 /**
  * What overlayfs must find in a lower directory that stands for one layer: every path with its parents, deletions as
- * overlayfs wants them. Both mountable forms (apply.ts, erofs.ts) are made from this list, so both hold the same files,
- * and both rest on what is checked here: an index may come from a hostile tar.
+ * overlayfs wants them. Both mountable forms (apply.ts, erofs.ts) are made from this list, so both hold the same
+ * files, and both rest on what is checked here: an index may come from a hostile tar.
  *
- * - A whiteout is a character device 0:0, an opaque directory has the xattr `overlay.opaque` in the namespace that the
- *   mount reads (https://docs.kernel.org/filesystems/overlayfs.html#whiteouts-and-opaque-directories).
+ * - A whiteout is a character device 0:0, an opaque directory has the xattr `overlay.opaque` in the namespace that
+ *   the mount reads (https://docs.kernel.org/filesystems/overlayfs.html#whiteouts-and-opaque-directories).
  * - A directory that the layer has not, but that its paths lie in, is implicit: made with plain attributes.
  * - The layer's own xattrs `overlay.*` are dropped: they would steer the mount, not describe a file.
  */

@@ -1,10 +1,11 @@
 /**
- * The mountable form of a layer: what overlayfs gets as a lower directory. Made when something must really be mounted,
- * once for each layer and store, and used by every process from then on. Two forms, the same to whoever mounts them:
+ * The mountable form of a layer: what overlayfs gets as a lower directory. Made when something must really be
+ * mounted, once for each layer and store, and used by every process from then on. Two forms, the same to whoever
+ * mounts them:
  *
- * - `erofs`: `layers/<diffID>.erofs`, a small image of names and attributes whose file contents lie in the layer's tar
- *   (erofs.ts). Nothing is unpacked; the executor mounts it in its own mount namespace, so it goes when that goes. As
- *   `erofs-loop`, the same over loop devices, for kernels before 6.12.
+ * - `erofs`: `layers/<diffID>.erofs`, a small image of names and attributes whose file contents lie in the layer's
+ *   tar (erofs.ts). Nothing is unpacked; the executor mounts it in its own mount namespace, so it goes when that
+ *   goes. As `erofs-loop`, the same over loop devices, for kernels before 6.12.
  * - `directory`: `layers/<diffID>/`, the tar unpacked (apply.ts). Works everywhere.
  *
  * All of this runs in the executor:

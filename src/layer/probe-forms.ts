@@ -11,8 +11,9 @@ import type { Layer, LayerIndex } from './layer.ts';
 import type { MountableOptions, MountForm } from './mountable.ts';
 
 /**
- * The forms for {@link MountableOptions}, best first. Takes some milliseconds; ask once for each executor. What works depends
- * on more than the kernel's version: privileges, its configuration, and the filesystem that the store lies on.
+ * The forms for {@link MountableOptions}, best first. Takes some milliseconds; ask once for each executor. What
+ * works depends on more than the kernel's version: privileges, its configuration, and the filesystem that the store
+ * lies on.
  */
 export function probeForms(options: Omit<MountableOptions, 'forms'>): readonly MountForm[] {
   const { home, mounts, rootless } = options;
@@ -23,8 +24,8 @@ export function probeForms(options: Omit<MountableOptions, 'forms'>): readonly M
 }
 
 /**
- * Mounts an overlay as well: the kernel allows two filesystems to be stacked on another, and an EROFS in a store that lies on an
- * overlay is the second already.
+ * Mounts an overlay as well: the kernel allows two filesystems to be stacked on another, and an EROFS in a store
+ * that lies on an overlay is the second already.
  */
 function canMountErofs(backing: ErofsBacking, mounts: string, home: string): boolean {
   const directory = openStore(home).tempDir();

@@ -1,4 +1,6 @@
-/** Layers as fast-check makes them up: small trees of everything, with names that collide, sort oddly or are no text. */
+/**
+ * Layers as fast-check makes them up: small trees of everything, with names that collide, sort oddly or are no text.
+ */
 import fc from 'fast-check';
 import type { LayerEntry } from '../../src/layer/layer.ts';
 import type { FileNode } from '../../src/tree/file-tree.ts';

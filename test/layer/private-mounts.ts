@@ -1,6 +1,7 @@
 /**
- * Moves the main thread into a mount namespace of its own: what it mounts from then on, nobody else sees, and it is gone
- * when the test's process ends, however that ends. For the first line of a test file; vitest gives each file a process.
+ * Moves the main thread into a mount namespace of its own: what it mounts from then on, nobody else sees, and it is
+ * gone when the test's process ends, however that ends. For the first line of a test file; vitest gives each file a
+ * process.
  */
 import { createRequire } from 'node:module';
 import { MS_PRIVATE, MS_REC, mount } from '../../src/host/syscalls.ts';
