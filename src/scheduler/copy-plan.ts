@@ -9,9 +9,12 @@
  *   its metadata, those below get the source's.
  * - A file replaces what is there, unless that is a directory. Below the destination, links are never followed.
  */
+import type { Archive } from '../context/archive.ts';
+import { extractArchive } from '../context/extract.ts';
 import { TsbuildError } from '../errors.ts';
 import { displayName } from '../host/path-bytes.ts';
 import type { LayerInput } from '../layer/layer.ts';
+import { type CreatedDirectory, DraftTree } from '../tree/draft-tree.ts';
 import {
   baseName,
   cleanPath,
@@ -22,10 +25,8 @@ import {
 } from '../tree/file-tree.ts';
 import { resolvePath } from '../tree/resolve.ts';
 import type { Owner } from '../tree/users.ts';
-import { type Archive, extractArchive } from './copy-extract.ts';
 import { type Chmod, NO_CHMOD } from './copy-mode.ts';
 import type { CopyItem } from './copy-select.ts';
-import { CopyTarget, type CreatedDirectory } from './copy-target.ts';
 
 export interface CopyDestination {
   /** The files of the stage so far. */
@@ -45,7 +46,7 @@ export interface CopyDestination {
 
 /** What one item is copied with. */
 interface Copying {
-  readonly target: CopyTarget;
+  readonly target: DraftTree;
   readonly chmod: Chmod;
   readonly owner: Owner | undefined;
   readonly created: CreatedDirectory;
@@ -58,7 +59,7 @@ interface Copying {
  * @throws TsbuildError `COPY_SOURCE` if a file would replace a directory or the other way round; `ARCHIVE`
  */
 export function planCopy(items: readonly CopyItem[], destination: CopyDestination): LayerInput[] {
-  const target = new CopyTarget(destination.base);
+  const target = new DraftTree(destination.base);
   const chmod = destination.chmod ?? NO_CHMOD;
   const { owner, createdTime: mtime } = destination;
   const root = owner ?? { uid: 0, gid: 0 };
@@ -73,7 +74,7 @@ export function planCopy(items: readonly CopyItem[], destination: CopyDestinatio
       extractArchive(archive, { target, directory: at, owner, mtime, item });
     } else copyItem(copied, path, isDirectory, copying);
   }
-  return target.toInputs();
+  return target.toEntries();
 }
 
 /** Cleaned as text, before any link is looked at: `..` takes back the component before it. */

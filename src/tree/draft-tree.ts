@@ -1,13 +1,12 @@
 /**
- * The destination of a COPY while it is planned: the files below it, and on them what has been written so far. Looks
- * like a tree, so that a later source sees what an earlier one put there, links included, just as if it were written to
- * disk; and ends as the entries of the layer.
+ * A tree that can be written to: the files of another, and on them what was put there. Where a COPY or an archive is laid
+ * out before anything is written to disk, so that a later file sees what an earlier one left, links included; what was
+ * put ends as the entries of a layer.
  */
 import { TsbuildError } from '../errors.ts';
 import { displayName } from '../host/path-bytes.ts';
-import type { LayerInput } from '../layer/layer.ts';
-import { baseName, type FileNode, type FileTree, parentPath } from '../tree/file-tree.ts';
-import type { Owner } from '../tree/users.ts';
+import { baseName, type FileNode, type FileTree, parentPath } from './file-tree.ts';
+import type { Owner } from './users.ts';
 
 export interface CreatedDirectory extends Owner {
   readonly mode: number;
@@ -15,7 +14,14 @@ export interface CreatedDirectory extends Owner {
   readonly mtime: bigint;
 }
 
-export class CopyTarget implements FileTree {
+/** One path that was put; `opaque`: nothing of the directory that was there before is seen. */
+export interface DraftEntry {
+  readonly path: string;
+  readonly node: FileNode;
+  readonly opaque?: boolean;
+}
+
+export class DraftTree implements FileTree {
   readonly #base: FileTree;
   readonly #written = new Map<string, FileNode>();
   readonly #children = new Map<string, Set<string>>();
@@ -64,10 +70,10 @@ export class CopyTarget implements FileTree {
   }
 
   /**
-   * The layer: what was written, in an order in which a directory comes before what lies in it. Directories of the base
-   * on the way are repeated as they are, for readers that would else make them anew. The root is left out.
+   * What was put, each directory before what lies in it. Directories of the base on the way are repeated as they are, for
+   * readers of a layer who would else make them anew. The root is left out.
    */
-  toInputs(): LayerInput[] {
+  toEntries(): DraftEntry[] {
     const nodes = new Map(this.#written);
     for (const path of this.#written.keys()) {
       for (let above = parentPath(path); above !== '' && !nodes.has(above); ) {

@@ -1,15 +1,16 @@
 /**
- * ADD of a local archive: its entries are laid out below the destination, in their order, as if it were the root of a
- * filesystem. Links that earlier entries or the image put there are followed on the way to an entry, but never out of the
- * destination; what an entry names is replaced, be it a link or a directory. Owners and modes are the archive's.
+ * An archive as files: its entries are laid out below a directory, in their order, as if that were the root of a
+ * filesystem. Links that earlier entries or others put there are followed on the way to an entry, but never out of the
+ * directory; what an entry names is replaced, be it a link or a directory.
  */
 import { TsbuildError } from '../errors.ts';
 import { displayName } from '../host/path-bytes.ts';
 import { archiveError, type TarEntry } from '../tar/entry.ts';
 import { entryPath } from '../tar/entry-path.ts';
+import { DraftTree } from '../tree/draft-tree.ts';
 import {
   baseName,
-  type Content,
+  EMPTY_TREE,
   type FileNode,
   type FileTree,
   joinPath,
@@ -18,24 +19,29 @@ import {
 import { resolvePath } from '../tree/resolve.ts';
 import { subtree } from '../tree/subtree.ts';
 import type { Owner } from '../tree/users.ts';
-import type { CopyTarget } from './copy-target.ts';
-
-/** An archive that was opened: uncompressed, somewhere on this host. */
-export interface Archive {
-  entries(): Iterable<TarEntry>;
-  /** Where the bytes of a file entry are. */
-  contentOf(entry: TarEntry): Content;
-}
+import type { Archive } from './archive.ts';
 
 export interface Extraction {
-  readonly target: CopyTarget;
+  readonly target: DraftTree;
   /** Exists, and has no links in its path. */
   readonly directory: string;
   /** `--chown`, instead of the owners in the archive. */
   readonly owner: Owner | undefined;
   /** mtime of directories that the archive does not list. */
   readonly mtime: bigint;
+  /** Sets the links of this archive apart from others'. */
   readonly item: number;
+}
+
+/**
+ * The files of an archive that is a context. Owners count as 0:0, as in a directory.
+ * @throws TsbuildError `ARCHIVE`
+ */
+export function archiveTree(archive: Archive): FileTree {
+  const target = new DraftTree(EMPTY_TREE);
+  const owner = { uid: 0, gid: 0 };
+  extractArchive(archive, { target, directory: '', owner, mtime: 0n, item: 0 });
+  return target;
 }
 
 /** @throws TsbuildError `ARCHIVE` naming an entry that leads out, or that cannot be where it says. */
@@ -103,8 +109,11 @@ function linkedNode(
     const target = JSON.stringify(displayName(entry.linkName ?? ''));
     throw archiveError(`its link target ${target} is not a file`, entry.name);
   }
-  if (node.inode !== undefined) return node;
-  const linked = { ...node, inode: `${extraction.item}:link:${count}` };
+  const { uid, gid } = extraction.owner ?? entry;
+  if (node.inode !== undefined && node.uid === uid && node.gid === gid) return node;
+  // The owner of the link is set on the file, which may be the image's.
+  const inode = node.inode ?? `${extraction.item}:link:${count}`;
+  const linked = { ...node, uid, gid, inode };
   extraction.target.put(joinAt(extraction.directory, source), linked);
   return linked;
 }

@@ -1,0 +1,145 @@
+/** Opens archives without unpacking them: whatever compressed them, what is needed is a plain tar on this host to point into. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { isTsbuildError, TsbuildError } from '../errors.ts';
+import { diskError } from '../host/disk-error.ts';
+import { fsPath } from '../host/path-bytes.ts';
+import type { TarEntry } from '../tar/entry.ts';
+import { detectCompression, inflateError, inflateStream } from '../tar/inflate.ts';
+import { readFully, scanTar } from '../tar/scan.ts';
+import type { Content } from '../tree/file-tree.ts';
+
+export interface Archive {
+  entries(): Iterable<TarEntry>;
+  /** Where the bytes of a file entry are. */
+  contentOf(entry: TarEntry): Content;
+}
+
+const COPY_BYTES = 1024 * 1024;
+/** Enough to tell how something is compressed. */
+const HEAD_BYTES = 16;
+
+/**
+ * The tar that `content` is, plain or compressed with gzip, bzip2, xz or zstd, told by its bytes and not by its name;
+ * `undefined` if it is none, or one without entries. `directory` is private and gets what has to be written; it must stay
+ * as long as the archive is in use.
+ * @throws TsbuildError `ARCHIVE` for damaged compressed data, `UNSUPPORTED_HOST` if a program to inflate it is missing,
+ * `DISK_FULL`, `CONTEXT`
+ */
+export async function openArchive(
+  content: Content,
+  directory: string,
+  signal?: AbortSignal,
+): Promise<Archive | undefined> {
+  const size = 'bytes' in content ? content.bytes.length : content.size;
+  if (size === 0) return undefined;
+  const compression = detectCompression(readHead(content));
+  if (compression === 'none' && isWholeFile(content)) return asArchive(content.file, directory);
+  const own = fs.mkdtempSync(path.join(directory, 'archive-'));
+  const tar = path.join(own, 'tar');
+  try {
+    const stages = [streamOf(content), inflateStream(compression), fs.createWriteStream(tar)];
+    await pipeline(stages, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    const plain = inflateError(error, 'inflate archive');
+    const isDamaged = isTsbuildError(plain) && plain.code === 'ARCHIVE';
+    // What merely begins like compressed data, or holds something else than a tar, is copied as it is.
+    if (isDamaged && asArchive(tar, own) === undefined) return undefined;
+    throw diskError(plain, 'inflate archive', 'CONTEXT');
+  }
+  return asArchive(tar, own);
+}
+
+function readHead(content: Content): Buffer {
+  if ('bytes' in content) return Buffer.from(content.bytes.subarray(0, HEAD_BYTES));
+  const head = Buffer.alloc(HEAD_BYTES);
+  const fd = openContext(content.file);
+  try {
+    return head.subarray(0, Math.min(readFully(fd, head, content.offset), content.size));
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+function openContext(file: string): number {
+  try {
+    return fs.openSync(fsPath(file), 'r');
+  } catch (error) {
+    throw diskError(error, `read ${file}`, 'CONTEXT');
+  }
+}
+
+function isWholeFile(content: Content): content is Content & { readonly file: string } {
+  if ('bytes' in content || content.offset !== 0) return false;
+  return fs.statSync(fsPath(content.file)).size === content.size;
+}
+
+function streamOf(content: Content): Readable {
+  if ('bytes' in content) return Readable.from([content.bytes]);
+  const { file, offset: start, size } = content;
+  return fs.createReadStream(fsPath(file), {
+    start,
+    end: start + size - 1,
+    highWaterMark: COPY_BYTES,
+  });
+}
+
+/** `undefined` unless the file begins with an entry, as the engine decides it. */
+function asArchive(file: string, directory: string): Archive | undefined {
+  try {
+    for (const _first of scanTar(file)) {
+      return {
+        entries: () => scanTar(file),
+        contentOf: (entry) => contentOf(entry, file, directory),
+      };
+    }
+  } catch (error) {
+    if (!isTsbuildError(error) || error.code !== 'ARCHIVE') throw error;
+  }
+  return undefined;
+}
+
+function contentOf(entry: TarEntry, file: string, directory: string): Content {
+  if (entry.sparse === undefined) return { file, offset: entry.offset, size: entry.size };
+  return { file: expandSparse(entry, file, directory), offset: 0, size: entry.size };
+}
+
+/** Only the pieces are written: the file is as sparse as it was. */
+function expandSparse(entry: TarEntry, file: string, directory: string): string {
+  const expanded = path.join(fs.mkdtempSync(path.join(directory, 'sparse-')), 'file');
+  const [from, to] = [fs.openSync(file, 'r'), fs.openSync(expanded, 'wx', 0o600)];
+  try {
+    fs.ftruncateSync(to, entry.size);
+    let at = entry.offset;
+    for (const piece of entry.sparse!) {
+      copyRange(from, at, to, piece.offset, piece.size);
+      at += piece.size;
+    }
+  } finally {
+    fs.closeSync(from);
+    fs.closeSync(to);
+  }
+  return expanded;
+}
+
+function copyRange(
+  from: number,
+  fromOffset: number,
+  to: number,
+  toOffset: number,
+  size: number,
+): void {
+  const buffer = Buffer.allocUnsafe(Math.min(size, COPY_BYTES));
+  for (let done = 0; done < size; ) {
+    const wanted = buffer.subarray(0, Math.min(buffer.length, size - done));
+    const length = readFully(from, wanted, fromOffset + done);
+    if (length === 0) throw new TsbuildError('ARCHIVE', 'archive ends within a sparse file');
+    for (let written = 0; written < length; ) {
+      written += fs.writeSync(to, wanted, written, length - written, toOffset + done + written);
+    }
+    done += length;
+  }
+}
