@@ -21,7 +21,10 @@ export function cacheKey(recipe: Recipe): CacheKey {
 }
 
 /** Leaves out fields without a value, so that adding an optional field later does not change the keys of today. */
-export function recipe(kind: string, fields: Readonly<Record<string, RecipeValue | undefined>>): Recipe {
+export function recipe(
+  kind: string,
+  fields: Readonly<Record<string, RecipeValue | undefined>>,
+): Recipe {
   const present = Object.entries(fields).filter((field): field is [string, RecipeValue] => {
     const value = field[1];
     return value !== undefined && value.length > 0;
@@ -44,6 +47,10 @@ export function compareRecipes(before: Recipe, after: Recipe): readonly RecipeDi
     .filter((name) => JSON.stringify(old.get(name)) !== JSON.stringify(fresh.get(name)))
     .map((field) => {
       const [a, b] = [old.get(field), fresh.get(field)];
-      return { field, ...(a === undefined ? {} : { before: a }), ...(b === undefined ? {} : { after: b }) };
+      return {
+        field,
+        ...(a === undefined ? {} : { before: a }),
+        ...(b === undefined ? {} : { after: b }),
+      };
     });
 }

@@ -46,7 +46,8 @@ const schema = v.object({
 });
 
 export function openRecords(store: Pick<Store, 'path'>): CacheRecords {
-  const fileOf = (key: CacheKey) => store.path('cache', hexOf(key).slice(0, 2), `${hexOf(key).slice(2)}.json`);
+  const fileOf = (key: CacheKey) =>
+    store.path('cache', hexOf(key).slice(0, 2), `${hexOf(key).slice(2)}.json`);
   return {
     get(key) {
       const record = readRecord(fileOf(key));
@@ -59,13 +60,17 @@ export function openRecords(store: Pick<Store, 'path'>): CacheRecords {
         writeFileAtomic(file, JSON.stringify(record));
       } catch (cause) {
         const full = errnoOf(cause) === 'ENOSPC' || errnoOf(cause) === 'EDQUOT';
-        throw new TsbuildError(full ? 'DISK_FULL' : 'STORE', `write cache record ${file}`, { cause });
+        throw new TsbuildError(full ? 'DISK_FULL' : 'STORE', `write cache record ${file}`, {
+          cause,
+        });
       }
     },
     *all() {
       for (const shard of listNames(store.path('cache'))) {
         for (const name of listNames(store.path('cache', shard))) {
-          const record = name.endsWith('.json') ? readRecord(store.path('cache', shard, name)) : undefined;
+          const record = name.endsWith('.json')
+            ? readRecord(store.path('cache', shard, name))
+            : undefined;
           if (record !== undefined) yield record;
         }
       }
