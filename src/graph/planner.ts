@@ -14,7 +14,8 @@ import { lower } from './lower.ts';
 import type { Lowering, PlanOptions } from './lowering.ts';
 import { findOrigin } from './origins.ts';
 import { addStep, type Planner } from './planner-state.ts';
-import { startFrom } from './stage-base.ts';
+import { reachableStages } from './reachable.ts';
+import { baseImage, startFrom } from './stage-base.ts';
 import type { StageState } from './stage-state.ts';
 import type { Plan, PlannedStage, StepId } from './step.ts';
 
@@ -42,11 +43,21 @@ export async function planBuild(dockerfile: Dockerfile, options: PlanOptions): P
       return pending;
     },
   };
+  prefetchImages(planner, target);
   const state = await planner.stageState(target, []);
   if (Object.keys(options.labels).length > 0) {
     state.config.Labels = { ...state.config.Labels, ...options.labels };
   }
   return { steps: planner.steps, images: planner.images, target: finished(state) };
+}
+
+/** Asks for all base images at once; planning, which goes stage by stage, then finds the answers, and reports failures. */
+function prefetchImages(planner: Planner, target: Stage): void {
+  const { stages, globalArgs, dockerfile, options } = planner;
+  for (const stage of reachableStages(stages, target, globalArgs, dockerfile.escape)) {
+    const image = baseImage(planner, stage);
+    if (image !== undefined) options.resolveImage(image).catch(() => {});
+  }
 }
 
 async function planStage(

@@ -5,10 +5,11 @@ import { findBaseStage, type Stage } from '../dockerfile/stages.ts';
 import { expandWord } from '../dockerfile/words.ts';
 import { locate, TsbuildError } from '../errors.ts';
 import { type Platform, parsePlatform } from '../oci/platform.ts';
+import { formatReference, parseReference } from '../oci/reference.ts';
 import { located } from './lowering.ts';
 import { addImage, addStep, imageConfig, namedContext, type Planner } from './planner-state.ts';
 import { type StageState, scratchConfig, startStage } from './stage-state.ts';
-import type { Op, StepId } from './step.ts';
+import type { Op, PlanImage, StepId } from './step.ts';
 
 export interface StageStart {
   readonly state: StageState;
@@ -50,6 +51,26 @@ export async function startFrom(
     };
   }
   return fromImage(planner, stage, base);
+}
+
+/** The image that a stage starts from, if it is one and its name can be told; never throws. */
+export function baseImage(planner: Planner, stage: Stage): PlanImage | undefined {
+  try {
+    const base = expandFrom(planner, stage.from, stage.from.base);
+    if (
+      base === 'scratch' ||
+      namedContext(planner, base) ||
+      namedContext(planner, stage.name ?? '')
+    )
+      return undefined;
+    if (findBaseStage(planner.stages, base, stage.index) !== undefined) return undefined;
+    return {
+      reference: formatReference(parseReference(base)),
+      platform: stagePlatform(planner, stage.from),
+    };
+  } catch {
+    return undefined;
+  }
 }
 
 function fromStage(planner: Planner, stage: Stage, parent: StageState): StageStart {
@@ -124,7 +145,5 @@ function expandFrom(planner: Planner, from: From, word: string): string {
 }
 
 function triggersOf(onBuild: readonly string[] | undefined, from: From): readonly Instruction[] {
-  return (onBuild ?? []).map((trigger) =>
-    parseOnbuildTrigger(trigger, from.location),
-  );
+  return (onBuild ?? []).map((trigger) => parseOnbuildTrigger(trigger, from.location));
 }

@@ -65,6 +65,21 @@ describe('planning a stage', () => {
     expect(runs(result).map((step) => step.name)).toEqual(['RUN b']);
   });
 
+  it('asks for all base images before it waits for one', async () => {
+    const asked: string[] = [];
+    let answer: (config: ImageConfig) => void = () => {};
+    const answered = new Promise<ImageConfig>((resolve) => {
+      answer = resolve;
+    });
+    const resolveImage = ({ reference }: PlanImage) => {
+      asked.push(reference);
+      if (new Set(asked).size === 2) answer(imageConfig());
+      return answered;
+    };
+    await plan('FROM one AS a\nFROM two\nCOPY --from=a /x /y', { resolveImage });
+    expect(new Set(asked).size).toBe(2);
+  });
+
   it('takes over files and configuration of an earlier stage', async () => {
     const result = await plan('FROM busybox AS a\nENV A=1\nRUN one\nFROM a\nRUN two\n');
     expect(runs(result).map((step) => step.name)).toEqual(['RUN one', 'RUN two']);
