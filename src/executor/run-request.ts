@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layer } from '../layer/layer.ts';
-import { makeDevices } from '../runtime/devices.ts';
+import { makeDevices, NO_DEVICES } from '../runtime/devices.ts';
 import type { Abilities, ContainerIO, ContainerSpec, Runtime } from '../runtime/runtime.ts';
 import { runtimeConfig } from '../runtime/spec.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
@@ -108,7 +108,9 @@ async function runContainer(workshop: Workshop, container: Container): Promise<E
   const takeAway = placeMountPoints(root, points);
   try {
     if (!isInside(request.cwd, points)) placeDirectory(root, request.cwd, request.user);
-    const spec = { ...specOf(request, root, mounts), devices: makeDevices(join(bundle, 'dev')) };
+    const { rootless } = workshop.abilities;
+    const devices = rootless ? NO_DEVICES : makeDevices(join(bundle, 'dev'));
+    const spec = { ...specOf(request, root, mounts), devices };
     writeFileSync(join(bundle, 'config.json'), runtimeConfig(spec, workshop.abilities));
     const options = { ...call, io: workshop.ioOf(request), terminal: spec.terminal };
     return await workshop.runtime.run(call.key, bundle, options);

@@ -1,7 +1,6 @@
 /** The device nodes that every container has: https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config-linux.md#default-devices */
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf } from '../errors.ts';
 import { makedev, mknod, S_IFCHR } from '../host/syscalls.ts';
 
 const DEVICES: Readonly<Record<string, readonly [major: number, minor: number]>> = {
@@ -13,34 +12,25 @@ const DEVICES: Readonly<Record<string, readonly [major: number, minor: number]>>
   tty: [5, 0],
 };
 
-/** Where a node is, by the path at which containers have it. */
+/** Where a node is, by the path at which the container has it. */
 export type DeviceNodes = ReadonlyMap<string, string>;
 
 /**
- * Makes the nodes in `directory`, which must be on a mount that allows devices. Nodes of a container's own: its root may
- * change their mode, which must not be that of the host's. A user namespace can make none, but its root is nobody to the
- * host's nodes either, so those will do.
+ * Makes the nodes in `directory`, which must be on a mount that allows devices. A container gets nodes of its own, not the
+ * host's: its root may change their mode.
  */
 export function makeDevices(directory: string): DeviceNodes {
   mkdirSync(directory, { mode: 0o700 });
   const nodes = new Map<string, string>();
   for (const [name, [major, minor]] of Object.entries(DEVICES)) {
-    const own = join(directory, name);
-    const hosts = join('/dev', name);
-    if (makeNode(own, makedev(major, minor))) nodes.set(hosts, own);
-    else if (existsSync(hosts)) nodes.set(hosts, hosts);
+    const node = join(directory, name);
+    mknod(node, S_IFCHR | 0o666, makedev(major, minor));
+    // What the umask took away.
+    chmodSync(node, 0o666);
+    nodes.set(join('/dev', name), node);
   }
   return nodes;
 }
 
-function makeNode(path: string, device: bigint): boolean {
-  try {
-    mknod(path, S_IFCHR | 0o666, device);
-  } catch (error) {
-    if (errnoOf(error) === 'EPERM') return false;
-    throw error;
-  }
-  // What the umask took away.
-  chmodSync(path, 0o666);
-  return true;
-}
+/** For a user namespace: it can make no nodes, but its root is nobody to the host's, which the runtime mounts by itself. */
+export const NO_DEVICES: DeviceNodes = new Map();

@@ -1,51 +1,31 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createExecutor } from '../../src/executor/client.ts';
-import type { ExecRequest, Executor } from '../../src/executor/protocol.ts';
-import type { Layer } from '../../src/layer/layer.ts';
-import { stackTree } from '../../src/layer/stack.ts';
-import { openStore, type Store } from '../../src/store/store.ts';
-import { busyboxLayer } from '../helpers/busybox.ts';
-import { bundleEntries, type Entries } from '../helpers/entries.ts';
+import { type TestBuilder, type TestHome, testHome, USERS } from '../helpers/executor.ts';
 
-let entries: Entries;
-let home: string;
-let store: Store;
-let base: Layer;
-let executor: Executor;
+describe.each(USERS)('an executor of %s', (user) => {
+  let home: TestHome;
+  let builder: TestBuilder;
+  beforeAll(async () => {
+    home = await testHome(user);
+    builder = home.builder();
+  });
+  afterAll(() => home?.remove());
 
-beforeAll(async () => {
-  entries = await bundleEntries({ executor: 'src/executor/main.ts' });
-  home = mkdtempSync(join(tmpdir(), 'tsbuild-executor-'));
-  store = openStore(home);
-  base = busyboxLayer(store);
-  executor = createExecutor({ home, entry: entries.file('executor'), onWarning: console.error });
-});
-afterAll(async () => {
-  await executor?.[Symbol.asyncDispose]();
-  rmSync(home, { recursive: true, force: true });
-  await entries?.[Symbol.asyncDispose]();
-});
+  it('runs a command and hands its output on, each stream as itself', async () => {
+    const { exitCode, stdout, stderr, layer } = await builder.run('echo out; echo err >&2; cat');
+    expect({ exitCode, stdout, stderr, layer }).toEqual({
+      exitCode: 0,
+      stdout: 'out\n',
+      stderr: 'err\n',
+      layer: undefined,
+    });
+  });
 
-function request(script: string, more: Partial<ExecRequest> = {}): ExecRequest {
-  return {
-    id: 'x', layers: [base], args: ['/bin/sh', '-c', script], env: ['PATH=/bin'], cwd: '/',
-    user: { uid: 0, gid: 0, additionalGids: [] }, network: 'none', addHosts: [], readonlyRootfs: false,
-    mounts: [], security: 'sandbox', stdio: 'none', commit: {}, ...more,
-  };
-}
-
-describe('thin', () => {
-  it('runs', async () => {
-    let out = '';
-    for (let i = 0; i < 3; i++) {
-    const t = Date.now();
-    const result = await executor.run(request('echo hello; id; cat /proc/mounts; ls -la / /dev /etc; echo hi > /hi; ip addr'), { onOutput: (_, b) => { out += Buffer.from(b); } });
-    console.log(Date.now() - t, result);
-    if (i==0) console.log(out);
-    expect([...result.layer ? stackTree([result.layer]).list('') : []]).toEqual(['hi']);
-    }
+  it('passes the exit status on, and makes no layer when it is not 0', async () => {
+    const { exitCode, layer } = await builder.run('touch /x; exit 42');
+    expect({ exitCode, layer }).toEqual({ exitCode: 42, layer: undefined });
+  });
+  it('makes a layer', async () => {
+    const { tree } = await builder.run('echo hi > /hi');
+    expect(tree.list('')).toEqual(['hi']);
   });
 });

@@ -36,7 +36,10 @@ export function busyboxLayer(store: Store, extra: readonly LayerInput[] = []): L
       path,
       node: directoryNode,
     })),
-    { path: 'etc/passwd', node: textNode('root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home:/bin/sh\n') },
+    {
+      path: 'etc/passwd',
+      node: textNode('root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home:/bin/sh\n'),
+    },
     { path: 'etc/group', node: textNode('root:x:0:\napp:x:1000:\n') },
     { path: 'tmp', node: { ...directoryNode, mode: 0o1777 } },
     ...extra,

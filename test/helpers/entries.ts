@@ -1,5 +1,5 @@
 /** The process entries as they are shipped, bundled once for each run of a test file. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
@@ -14,6 +14,7 @@ export interface Entries extends AsyncDisposable {
 export async function bundleEntries(names: Readonly<Record<string, string>>): Promise<Entries> {
   // Inside the project, so that external packages are found; out of the way of git and of other test files.
   const outdir = mkdtempSync(join(root, 'node_modules/.tsbuild-test-'));
+  chmodSync(outdir, 0o755);
   await build({
     entryPoints: Object.fromEntries(
       Object.entries(names).map(([name, file]) => [name, join(root, file)]),
