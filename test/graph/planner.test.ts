@@ -61,7 +61,9 @@ describe('planning a stage', () => {
         return imageConfig();
       },
     });
-    expect(asked.map((image) => image.reference)).toEqual(['docker.io/library/busybox:latest']);
+    expect(new Set(asked.map((image) => image.reference))).toEqual(
+      new Set(['docker.io/library/busybox:latest']),
+    );
     expect(runs(result).map((step) => step.name)).toEqual(['RUN b']);
   });
 
