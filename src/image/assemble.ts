@@ -64,7 +64,7 @@ export function writeManifest(
     config: { mediaType: config.mediaType, digest: config.digest, size: config.size },
     layers,
     ...(annotations && Object.keys(annotations).length > 0
-      ? { annotations: sorted(annotations) }
+      ? { annotations: inOrder([], annotations) }
       : {}),
   };
   return { mediaType: OCI_MANIFEST, ...store.writeBlob(encode(manifest)) };
@@ -111,7 +111,7 @@ const HISTORY_KEYS = ['created', 'created_by', 'author', 'comment', 'empty_layer
 function encodeConfig(config: ImageConfig): Buffer {
   const { config: run = {}, history } = config;
   const maps = { ExposedPorts: run.ExposedPorts, Volumes: run.Volumes, Labels: run.Labels };
-  const sortedMaps = Object.entries(maps).map(([key, map]) => [key, map && sorted(map)]);
+  const sortedMaps = Object.entries(maps).map(([key, map]) => [key, map && inOrder([], map)]);
   return encode(
     inOrder(CONFIG_KEYS, {
       ...config,
@@ -123,10 +123,6 @@ function encodeConfig(config: ImageConfig): Buffer {
 
 function encode(value: object): Buffer {
   return Buffer.from(JSON.stringify(value));
-}
-
-function sorted<V>(map: Readonly<Record<string, V>>): Record<string, V> {
-  return inOrder([], map) as Record<string, V>;
 }
 
 function inOrder(known: readonly string[], object: object): Record<string, unknown> {

@@ -14,7 +14,7 @@ import {
 import type { Store } from '../store/store.ts';
 
 /** Nobody makes more than two levels, but a hostile index could be deep. */
-const MAX_DEPTH = 4;
+export const MAX_DEPTH = 4;
 
 /** The best of `candidates` for a machine of the platform `wanted`. */
 export function bestPlatform<T extends { readonly platform?: Platform | undefined }>(
@@ -28,6 +28,11 @@ export function bestPlatform<T extends { readonly platform?: Platform | undefine
     if (found) return found;
   }
   return undefined;
+}
+
+/** The one that is meant where nothing can be said of platforms: this machine's, else the first. */
+export function defaultManifest(manifests: readonly Descriptor[]): Descriptor | undefined {
+  return bestPlatform(manifests, hostPlatform()) ?? manifests[0];
 }
 
 /** What BuildKit puts beside images: provenance and the like, marked as for no platform. */

@@ -45,6 +45,8 @@ export interface Store extends Fetcher, Pusher {
   readonly content: string;
   /** A path inside home. */
   path(...parts: string[]): string;
+  /** Makes the directories of the home, unless they are there. Whatever writes does so by itself. */
+  prepare(): void;
   /** A new private directory under `home/tmp`; the caller removes it. What dead processes left there is swept. */
   tempDir(): string;
   /** Where a blob is or would be. */
@@ -84,12 +86,6 @@ export function openStore(home: string): Store {
   const base = openHome(home);
   const blobs = openBlobs(base);
   const tags = openTags(base);
-  return {
-    home: base.home,
-    content: base.content,
-    path: base.path,
-    tempDir: base.tempDir,
-    ...blobs,
-    ...tags,
-  };
+  const { home: absolute, content, path, prepare, tempDir } = base;
+  return { home: absolute, content, path, prepare, tempDir, ...blobs, ...tags };
 }

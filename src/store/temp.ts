@@ -39,6 +39,19 @@ export function createTempArea(root: string): TempArea {
   };
 }
 
+/** Works in a new temporary directory of the store, and removes it whatever happens. */
+export async function inTempDir<T>(
+  store: { tempDir(): string },
+  work: (directory: string) => Promise<T>,
+): Promise<T> {
+  const directory = store.tempDir();
+  try {
+    return await work(directory);
+  } finally {
+    fs.rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 /** Removes what is surely abandoned, as far as it can be removed; never throws. Returns what was removed. */
 export function sweepTemp(root: string, self: string = ownerName()): string[] {
   return staleTemp(root, self).filter((file) => {

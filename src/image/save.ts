@@ -1,0 +1,119 @@
+/**
+ * Writes images to one archive, which is an OCI image layout and, unless that alone is asked for, what `docker save` writes, too: the
+ * blobs are there once, and index.json and manifest.json both speak of them, as Docker Engine has it since version 25. So
+ * `docker load`, `podman load`, skopeo (`docker-archive:`, `oci-archive:`), umoci and our own load.ts read it.
+ */
+import { TsbuildError } from '../errors.ts';
+import type { Output } from '../host/output.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import { type Digest, hexOf } from '../oci/digest.ts';
+import { children, isIndex, parseManifestOrIndex } from '../oci/manifest.ts';
+import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { familiarReference, parseReference } from '../oci/reference.ts';
+import { formatIndex, layoutFile, REF_NAME } from '../store/layout.ts';
+import type { Store } from '../store/store.ts';
+import { type ArchiveMember, writeArchive } from './archive.ts';
+import { readManifest } from './image.ts';
+import { defaultManifest, listManifests } from './select.ts';
+
+export interface SavedImage {
+  /** Full references; none for an image that is known by its id alone. */
+  readonly names: readonly string[];
+  /** Of a manifest or an index. */
+  readonly descriptor: Descriptor;
+}
+
+/** containerd's name for an image, which Docker looks at first; the OCI annotation can only hold the tag there. */
+export const CONTAINERD_NAME = 'io.containerd.image.name';
+
+/** @throws TsbuildError `IMAGE_NOT_FOUND` if a part of an image is missing; what the output throws */
+export async function saveImages(
+  store: Store,
+  images: readonly SavedImage[],
+  format: 'docker' | 'oci',
+  output: Output,
+): Promise<void> {
+  const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+  const blobs = new Map(
+    images
+      .flatMap(({ descriptor }) => graphOf(store, descriptor))
+      .map((blob) => [blob.digest, blob]),
+  );
+  const digests = [...blobs.keys()].sort();
+  const members: ArchiveMember[] = [
+    { name: 'oci-layout', content: Buffer.from(layoutFile()) },
+    { name: 'index.json', content: Buffer.from(formatIndex(indexEntries(images))) },
+    ...(format === 'docker'
+      ? [{ name: 'manifest.json', content: json(dockerManifest(store, images)) }]
+      : []),
+    { name: 'blobs/' },
+    { name: 'blobs/sha256/' },
+    ...digests.map((digest) => ({
+      name: blobName(digest),
+      content: { file: store.blobPath(digest), size: blobs.get(digest)!.size },
+    })),
+  ];
+  await writeArchive(members, output);
+  output.commit();
+}
+
+/** The entries of a layout's index.json: one for each name, as Docker and BuildKit annotate them. */
+export function indexEntries(images: readonly SavedImage[]): readonly Descriptor[] {
+  return images.flatMap(({ names, descriptor }) => {
+    if (names.length === 0) return [descriptor];
+    return names.map((name) => {
+      const { tag } = parseReference(name);
+      const annotations = {
+        ...descriptor.annotations,
+        [CONTAINERD_NAME]: name,
+        ...(tag ? { [REF_NAME]: tag } : {}),
+      };
+      return { ...descriptor, annotations };
+    });
+  });
+}
+
+/**
+ * Everything below `root`, which comes last. Of an index, what the store does not have is left out: a pull for one
+ * platform leaves the others where they are.
+ */
+export function graphOf(store: Store, root: Descriptor, isOptional = false): readonly Descriptor[] {
+  if (store.blobSize(root.digest) !== root.size) {
+    if (isOptional) return [];
+    throw new TsbuildError(
+      'IMAGE_NOT_FOUND',
+      `blob ${root.digest} of the image is not in the store`,
+      {
+        hint: 'pull or build it again',
+      },
+    );
+  }
+  if (!isIndexType(root.mediaType) && !isManifestType(root.mediaType)) return [root];
+  const document = parseManifestOrIndex(store.readBlob(root.digest), root.mediaType);
+  return [...children(document).flatMap((child) => graphOf(store, child, isIndex(document))), root];
+}
+
+export function blobName(digest: Digest): string {
+  return `blobs/sha256/${hexOf(digest)}`;
+}
+
+/** manifest.json. It knows no platforms: the names go to the image that would be chosen on this machine. */
+function dockerManifest(store: Store, images: readonly SavedImage[]) {
+  return images.flatMap(({ names, descriptor }) => {
+    const manifests = listManifests(store, descriptor);
+    const named = defaultManifest(manifests);
+    return manifests.map((manifest) => {
+      const { config, layers } = readManifest(store, manifest);
+      const tags = names.map(parseReference).filter(({ tag }) => tag !== undefined);
+      return {
+        Config: blobName(config.digest),
+        RepoTags: manifest === named && tags.length > 0 ? tags.map(withoutDigest) : null,
+        Layers: layers.map((layer) => blobName(layer.digest)),
+      };
+    });
+  });
+}
+
+function withoutDigest({ registry, repository, tag }: ReturnType<typeof parseReference>): string {
+  return familiarReference({ registry, repository, ...(tag ? { tag } : {}) });
+}
