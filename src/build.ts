@@ -29,6 +29,7 @@ import type { OperationContext } from './operation.ts';
 import type { BuildOptions, BuildResult } from './options.ts';
 import { finishImage, rfc3339 } from './scheduler/finish.ts';
 import { type ScheduleResult, schedule } from './scheduler/schedule.ts';
+import { useStore } from './store/lease.ts';
 
 /** Carries out `build` of index.ts. */
 export async function performBuild(
@@ -40,6 +41,7 @@ export async function performBuild(
   const warn = (message: string) => operation.emit({ type: 'warning', message });
   await using environment = openEnvironment(options, warn);
   const { emit, signal } = operation;
+  await using _lease = await useStore(environment.store, signal);
   const inputs = await openBuildInputs(options, environment, operation);
   const dockerfile = parseDockerfile(inputs.dockerfile, { file: inputs.dockerfileName });
   const sourceDateEpoch = epochOf(options);
@@ -109,10 +111,17 @@ function runPlan(plan: Plan, images: readonly Image[], parts: BuildParts): Promi
     treeOf: stackTree,
     emit: operation.emit,
     signal: operation.signal,
+    onMiss: () => {
+      if (hasRun(plan)) void environment.executor().then((executor) => executor.warm());
+    },
     parallelism: options.parallelism ?? environment.cores,
     now: () =>
       sourceDateEpoch === undefined ? new Date().toISOString() : rfc3339(sourceDateEpoch),
   });
+}
+
+function hasRun(plan: Plan): boolean {
+  return [...plan.steps.values()].some((step) => step.op.type === 'run');
 }
 
 function assemble(
