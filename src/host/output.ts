@@ -75,6 +75,7 @@ function fileSink(file: string): Sink {
     temp === undefined ? fs.openSync(target.path, 'w') : fs.openSync(temp, 'wx', 0o644),
   );
   let isCommitted = false;
+  let isClosed = false;
   return {
     write: (bytes) => guarded(what, () => writeFully(fd, bytes)),
     commit() {
@@ -82,6 +83,8 @@ function fileSink(file: string): Sink {
       isCommitted = true;
     },
     close() {
+      if (isClosed) return;
+      isClosed = true;
       fs.closeSync(fd);
       if (!isCommitted && temp !== undefined) fs.rmSync(temp, { force: true });
     },

@@ -185,9 +185,8 @@ function memberOf(fd: number, { name, offset, size }: TarEntry): Member {
   const open = () =>
     size === 0
       ? Readable.from([])
-      : fs.createReadStream('', {
-          fd,
-          autoClose: false,
+      : // Its own descriptor: a stream that is destroyed closes the one that it has.
+        fs.createReadStream(`/proc/self/fd/${fd}`, {
           start: offset,
           end: offset + size - 1,
           highWaterMark: READ_BYTES,
