@@ -88,7 +88,7 @@ interface Opened {
 }
 
 function keyOf(run: number): string {
-  return run.toString(36);
+  return `run-${run}`;
 }
 
 async function open(session: Session, onWarning: (message: string) => void): Promise<Opened> {

@@ -86,7 +86,7 @@ export function probeOverlay(options: OverlayOptions): Error | undefined {
  * short link, and the mount is made from the directory of the links.
  */
 function createOverlayMounts(options: OverlayOptions) {
-  const directory = join(options.directory, 'l');
+  const directory = join(options.directory, '.lowers');
   const links = new Map<string, string>();
   const link = (lower: string): string => {
     const known = links.get(lower);

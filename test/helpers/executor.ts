@@ -98,6 +98,7 @@ function startBuilder(options: BuilderOptions): TestBuilder {
     env: { PATH: '/nowhere' },
     cwd: '/',
   });
+  child.setMaxListeners(0);
   const closed = once(child, 'close');
   const warnings: string[] = [];
   child.on('message', (message: { type: string; message?: string }) => {
