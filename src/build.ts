@@ -10,20 +10,15 @@ import { parseDockerfile } from './dockerfile/parse.ts';
 import { type Environment, openEnvironment } from './environment.ts';
 import { TsbuildError } from './errors.ts';
 import { planBuild } from './graph/planner.ts';
-import type { Plan } from './graph/step.ts';
+import type { Plan, PlannedStage } from './graph/step.ts';
 import { type AssembledImage, assembleImage } from './image/assemble.ts';
+import { assembleIndex } from './image/assemble-index.ts';
 import type { Image } from './image/image.ts';
 import { layerAt } from './layer/adopt.ts';
 import { stackTree } from './layer/stack.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { DiffID } from './oci/digest.ts';
-import {
-  formatPlatform,
-  hostPlatform,
-  type Platform,
-  parsePlatform,
-  samePlatform,
-} from './oci/platform.ts';
+import { formatPlatform, hostPlatform, type Platform, parsePlatform } from './oci/platform.ts';
 import { formatReference, parseReference } from './oci/reference.ts';
 import type { OperationContext } from './operation.ts';
 import type { BuildOptions, BuildResult } from './options.ts';
@@ -50,9 +45,8 @@ export async function performBuild(
     buildArgs: options.buildArgs ?? {},
     ...(options.target ? { target: options.target } : {}),
     labels: options.labels ?? {},
-    targetPlatform: targetPlatform(options),
+    targetPlatforms: targetPlatforms(options),
     buildPlatform: hostPlatform(),
-    multiPlatform: false,
     noCache: options.noCache ?? false,
     noCacheFilter: options.noCacheFilter ?? [],
     buildContexts: options.buildContexts ?? {},
@@ -68,7 +62,7 @@ export async function performBuild(
     sourceDateEpoch,
   });
   inputs.save();
-  const image = assemble(environment, plan, images, scheduled, sourceDateEpoch);
+  const image = assembleAll(environment, plan, images, scheduled, sourceDateEpoch);
   for (const name of names) await environment.store.tag(name, image.descriptor);
   if (names.length === 0) await environment.store.keep(image.descriptor);
   const { writeOutputs } = await import('./outputs.ts');
@@ -103,35 +97,57 @@ interface BuildParts {
 function runPlan(plan: Plan, images: readonly Image[], parts: BuildParts): Promise<ScheduleResult> {
   const { options, environment, operation, sourceDateEpoch } = parts;
   const { store } = environment;
-  return schedule(plan, plan.target.result === undefined ? [] : [plan.target.result], {
-    handlers: stepHandlers(plan, parts),
-    image: async (op) => images[op.image]!.layers,
-    records: openRecords(store),
-    layerAt: (diffID) => layerAt(store, diffID),
-    treeOf: stackTree,
-    emit: operation.emit,
-    signal: operation.signal,
-    onMiss: () => {
-      if (hasRun(plan)) void environment.executor().then((executor) => executor.warm());
+  return schedule(
+    plan,
+    plan.targets.flatMap((target) => target.result ?? []),
+    {
+      handlers: stepHandlers(plan, parts),
+      image: async (op) => images[op.image]!.layers,
+      records: openRecords(store),
+      layerAt: (diffID) => layerAt(store, diffID),
+      treeOf: stackTree,
+      emit: operation.emit,
+      signal: operation.signal,
+      onMiss: () => {
+        if (hasRun(plan)) void environment.executor().then((executor) => executor.warm());
+      },
+      parallelism: options.parallelism ?? environment.cores,
+      now: () =>
+        sourceDateEpoch === undefined ? new Date().toISOString() : rfc3339(sourceDateEpoch),
     },
-    parallelism: options.parallelism ?? environment.cores,
-    now: () =>
-      sourceDateEpoch === undefined ? new Date().toISOString() : rfc3339(sourceDateEpoch),
-  });
+  );
 }
 
 function hasRun(plan: Plan): boolean {
   return [...plan.steps.values()].some((step) => step.op.type === 'run');
 }
 
-function assemble(
-  { store }: Environment,
+/** One image, or an index of one for each platform. */
+function assembleAll(
+  environment: Environment,
   plan: Plan,
   images: readonly Image[],
   scheduled: ScheduleResult,
   sourceDateEpoch: number | undefined,
 ): AssembledImage {
-  const { target } = plan;
+  const made = plan.targets.map((target) =>
+    assemble(environment, target, images, scheduled, sourceDateEpoch),
+  );
+  if (made.length === 1) return made[0]!;
+  const manifests = made.map(({ descriptor }, at) => ({
+    descriptor,
+    platform: plan.targets[at]!.platform,
+  }));
+  return { descriptor: assembleIndex(environment.store, manifests), imageID: made[0]!.imageID };
+}
+
+function assemble(
+  { store }: Environment,
+  target: PlannedStage,
+  images: readonly Image[],
+  scheduled: ScheduleResult,
+  sourceDateEpoch: number | undefined,
+): AssembledImage {
   const base = target.base === undefined ? undefined : images[target.base.image];
   const config = finishImage(target, scheduled.results, {
     ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }),
@@ -163,19 +179,8 @@ function epochOf(options: BuildOptions): number | undefined {
   return Number(text);
 }
 
-function targetPlatform(options: BuildOptions): Platform {
-  const host = hostPlatform();
-  const [first, ...more] = options.platforms ?? [];
-  if (first === undefined) return host;
-  const platform = parsePlatform(first);
-  if (more.length > 0 || !samePlatform(platform, host)) {
-    throw new TsbuildError(
-      'PLATFORM',
-      `building for ${options.platforms!.join(', ')} is not possible yet`,
-      {
-        hint: `build for ${formatPlatform(host)}, this machine's platform`,
-      },
-    );
-  }
-  return platform;
+function targetPlatforms({ platforms = [] }: BuildOptions): readonly Platform[] {
+  const wanted = platforms.flatMap((list) => list.split(',')).map((text) => parsePlatform(text));
+  const distinct = new Map(wanted.map((platform) => [formatPlatform(platform), platform]));
+  return distinct.size === 0 ? [hostPlatform()] : [...distinct.values()];
 }

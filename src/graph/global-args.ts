@@ -2,6 +2,7 @@
 import type { Dockerfile } from '../dockerfile/parse.ts';
 import type { Stages } from '../dockerfile/stages.ts';
 import { expandWord } from '../dockerfile/words.ts';
+import type { Platform } from '../oci/platform.ts';
 import { located, type PlanOptions } from './lowering.ts';
 import { platformArgs } from './platform-args.ts';
 
@@ -10,8 +11,9 @@ export function globalArguments(
   dockerfile: Dockerfile,
   globalArgs: Stages['globalArgs'],
   options: PlanOptions,
+  targetPlatform: Platform,
 ): ReadonlyMap<string, string> {
-  const { targetPlatform, buildPlatform, target, buildArgs } = options;
+  const { buildPlatform, target, buildArgs } = options;
   const given = (name: string) => (Object.hasOwn(buildArgs, name) ? buildArgs[name] : undefined);
   const values = new Map<string, string>();
   for (const [name, automatic] of Object.entries(

@@ -13,10 +13,9 @@ export interface PlanOptions {
   readonly buildArgs: Readonly<Record<string, string>>;
   readonly target?: string;
   readonly labels: Readonly<Record<string, string>>;
-  readonly targetPlatform: Platform;
+  /** At least one. */
+  readonly targetPlatforms: readonly Platform[];
   readonly buildPlatform: Platform;
-  /** Whether several platforms are built: then steps are shown with theirs. */
-  readonly multiPlatform: boolean;
   readonly noCache: boolean;
   readonly noCacheFilter: readonly string[];
   /** `--build-context` by name; values are raw: a directory, `docker-image://…`, a URL. */

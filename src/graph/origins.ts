@@ -2,7 +2,7 @@
 import { findCopyStage, findNamedStage, type Stage } from '../dockerfile/stages.ts';
 import type { SourceLocation } from '../errors.ts';
 import type { Origin, OriginKind } from './lowering.ts';
-import { addImage, imageConfig, namedContext, type Planner } from './planner-state.ts';
+import { addImage, imageConfig, namedContext, type Planner, stepId } from './planner-state.ts';
 import type { StepId } from './step.ts';
 
 export interface OriginRequest {
@@ -39,10 +39,10 @@ async function fromImage(
   reference: string,
   location: SourceLocation,
 ): Promise<Origin> {
-  const platform = planner.options.targetPlatform;
+  const platform = planner.targetPlatform;
   const image = addImage(planner, reference, platform, location);
   await imageConfig(planner, image, location);
-  const id = `image-${image}`;
+  const id = stepId(planner, `image-${image}`);
   const name = `FROM ${reference}`;
   planner.steps.set(id, {
     id,

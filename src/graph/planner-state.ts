@@ -12,12 +12,19 @@ import type { Op, PlanImage, Step, StepId } from './step.ts';
 export interface Planner {
   readonly dockerfile: Dockerfile;
   readonly options: PlanOptions;
+  /** The platform that this pass plans for. */
+  readonly targetPlatform: Platform;
   readonly stages: readonly Stage[];
   readonly globalArgs: ReadonlyMap<string, string>;
   readonly steps: Map<StepId, Step>;
   readonly images: PlanImage[];
   /** Plans a stage, once. `path` holds the stages that wait for it, to find circles. */
   stageState(stage: Stage, path: readonly number[]): Promise<StageState>;
+}
+
+/** Ids of several platforms must not meet. */
+export function stepId({ options, targetPlatform }: Planner, id: string): StepId {
+  return options.targetPlatforms.length > 1 ? `${formatPlatform(targetPlatform)} ${id}` : id;
 }
 
 /** Puts a step on top of a stage and returns its id. */
@@ -27,7 +34,7 @@ export function addStep(
   op: Op,
   step: { name: string; location: SourceLocation; inputs: readonly StepId[] },
 ): StepId {
-  const id = `${state.index}.${planner.steps.size}`;
+  const id = stepId(planner, `${state.index}.${planner.steps.size}`);
   const { noCache, noCacheFilter } = planner.options;
   planner.steps.set(id, {
     id,

@@ -19,19 +19,31 @@ import { baseImage, startFrom } from './stage-base.ts';
 import type { StageState } from './stage-state.ts';
 import type { Plan, PlannedStage, StepId } from './step.ts';
 
-/** @throws TsbuildError `DOCKERFILE_PARSE`, `DOCKERFILE_REFERENCE`, and what `resolveImage` throws */
+/**
+ * Plans the target for each platform. Stages that do not depend on it, such as those on `$BUILDPLATFORM`, are planned once
+ * for each and executed once: their steps have equal keys.
+ * @throws TsbuildError `DOCKERFILE_PARSE`, `DOCKERFILE_REFERENCE`, and what `resolveImage` throws
+ */
 export async function planBuild(dockerfile: Dockerfile, options: PlanOptions): Promise<Plan> {
   const { stages, globalArgs } = splitStages(dockerfile);
   checkStageReferences(stages);
   const target = findTarget(stages, options.target);
+  const shared = { dockerfile, options, stages, steps: new Map(), images: [] };
+  const targets: PlannedStage[] = [];
+  for (const targetPlatform of options.targetPlatforms) {
+    const values = globalArguments(dockerfile, globalArgs, options, targetPlatform);
+    targets.push(await planTarget(target, { ...shared, targetPlatform, globalArgs: values }));
+  }
+  return { steps: shared.steps, images: shared.images, targets };
+}
+
+async function planTarget(
+  target: Stage,
+  shared: Omit<Planner, 'stageState'>,
+): Promise<PlannedStage> {
   const planned = new Map<number, Promise<StageState>>();
   const planner: Planner = {
-    dockerfile,
-    options,
-    stages,
-    globalArgs: globalArguments(dockerfile, globalArgs, options),
-    steps: new Map(),
-    images: [],
+    ...shared,
     stageState(stage, path) {
       // Triggers of base images can close circles that the file itself does not show.
       if (path.includes(stage.index)) throw circle(stage);
@@ -45,10 +57,9 @@ export async function planBuild(dockerfile: Dockerfile, options: PlanOptions): P
   };
   prefetchImages(planner, target);
   const state = await planner.stageState(target, []);
-  if (Object.keys(options.labels).length > 0) {
-    state.config.Labels = { ...state.config.Labels, ...options.labels };
-  }
-  return { steps: planner.steps, images: planner.images, target: finished(state) };
+  const { labels } = shared.options;
+  if (Object.keys(labels).length > 0) state.config.Labels = { ...state.config.Labels, ...labels };
+  return finished(state);
 }
 
 /** Asks for all base images at once; planning, which goes stage by stage, then finds the answers, and reports failures. */
@@ -90,8 +101,8 @@ async function planStage(
 
 /** `[build 3/7] RUN make`, once it is known how many there are. */
 function numberSteps(planner: Planner, ids: readonly StepId[], label: string): void {
-  const { multiPlatform, targetPlatform } = planner.options;
-  const platform = multiPlatform ? formatPlatform(targetPlatform) : '';
+  const { options, targetPlatform } = planner;
+  const platform = options.targetPlatforms.length > 1 ? formatPlatform(targetPlatform) : '';
   for (const [at, id] of ids.entries()) {
     const step = planner.steps.get(id)!;
     const prefix = [platform, label, `${at + 1}/${ids.length}`].filter(Boolean).join(' ');

@@ -130,7 +130,7 @@ function identity(planner: Planner, stage: Stage) {
 }
 
 function stagePlatform(planner: Planner, from: From): Platform {
-  if (from.platform === undefined) return planner.options.targetPlatform;
+  if (from.platform === undefined) return planner.targetPlatform;
   const text = expandFrom(planner, from, from.platform);
   try {
     return parsePlatform(text, planner.options.buildPlatform);

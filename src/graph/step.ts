@@ -143,5 +143,6 @@ export interface Plan {
   readonly steps: ReadonlyMap<StepId, Step>;
   /** What image steps number. */
   readonly images: readonly PlanImage[];
-  readonly target: PlannedStage;
+  /** One for each platform, in the order in which they were asked for. */
+  readonly targets: readonly PlannedStage[];
 }

@@ -16,9 +16,8 @@ async function plan(text: string, options: Partial<PlanOptions> = {}): Promise<P
   return planBuild(parseDockerfile(text, { file: 'Dockerfile' }), {
     buildArgs: {},
     labels: {},
-    targetPlatform: platform,
+    targetPlatforms: [platform],
     buildPlatform: platform,
-    multiPlatform: false,
     noCache: false,
     noCacheFilter: [],
     buildContexts: {},
@@ -33,7 +32,7 @@ const runs = (result: Plan) =>
   steps(result).filter((step): step is Step<RunOp> => step.op.type === 'run');
 const envOf = (step: Step<RunOp> | undefined) =>
   step?.op.env.filter((entry) => !entry.startsWith('PATH='));
-const configOf = (result: Plan) => result.target.config.config!;
+const configOf = (result: Plan) => result.targets[0]!.config.config!;
 
 describe('planning a stage', () => {
   it('chains the steps that make files and numbers them', async () => {
@@ -50,7 +49,7 @@ describe('planning a stage', () => {
         .map((s) => s.id)
         .slice(0, 3),
     ]);
-    expect(result.target.result).toBe(steps(result).at(-1)!.id);
+    expect(result.targets[0]!.result).toBe(steps(result).at(-1)!.id);
   });
 
   it('leaves stages that the target does not need unplanned, their images unasked', async () => {
@@ -109,6 +108,33 @@ describe('planning a stage', () => {
       noCacheFilter: ['B'],
     });
     expect(runs(result).map((step) => step.noCache)).toEqual([false, true]);
+  });
+});
+
+describe('several platforms', () => {
+  const arm = { os: 'linux', architecture: 'arm64' };
+  const text = [
+    'FROM --platform=$BUILDPLATFORM busybox AS build',
+    'ARG TARGETARCH',
+    'RUN make $TARGETARCH',
+    'FROM busybox',
+    'COPY --from=build /a /b',
+  ].join('\n');
+
+  it('have a target each, on images of their own', async () => {
+    const result = await plan(text, { targetPlatforms: [platform, arm] });
+    expect(result.targets.map((target) => target.config.architecture)).toEqual(['amd64', 'arm64']);
+    expect(result.images.map((image) => image.platform.architecture)).toEqual(['amd64', 'arm64']);
+    expect(runs(result).map((step) => step.display)).toEqual([
+      '[linux/amd64 build 2/2] RUN make $TARGETARCH',
+      '[linux/arm64 build 2/2] RUN make $TARGETARCH',
+    ]);
+  });
+
+  it('give stages the values of the platform that is built for', async () => {
+    const result = await plan(text, { targetPlatforms: [platform, arm] });
+    expect(runs(result).map(envOf)).toEqual([['TARGETARCH=amd64'], ['TARGETARCH=arm64']]);
+    expect(runs(result).map((step) => step.platform.architecture)).toEqual(['amd64', 'amd64']);
   });
 });
 

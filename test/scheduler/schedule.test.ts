@@ -38,7 +38,7 @@ function planOf(...steps: Step[]): Plan {
   return {
     steps: new Map(steps.map((step) => [step.id, step])),
     images: [],
-    target: {} as Plan['target'],
+    targets: [],
   };
 }
 

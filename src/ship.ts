@@ -1,0 +1,107 @@
+/** Between the store and registries: carries out `pull` and `push` of index.ts, and brings base images for builds. */
+import { type Environment, openEnvironment } from './environment.ts';
+import { TsbuildError } from './errors.ts';
+import type { EventSink, StepKind } from './events.ts';
+import { findImage, type Image } from './image/image.ts';
+import { type PulledImage, pullImage } from './image/pull.ts';
+import { hostPlatform, type Platform, parsePlatform } from './oci/platform.ts';
+import {
+  familiarReference,
+  formatReference,
+  parseReference,
+  type Reference,
+} from './oci/reference.ts';
+import type { OperationContext } from './operation.ts';
+import type { PullOptions, PullResult, PushOptions, PushResult } from './options.ts';
+
+export async function performPull(
+  options: PullOptions,
+  operation: OperationContext,
+): Promise<PullResult> {
+  const platform =
+    options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
+  await using environment = openEnvironment(options, (message) =>
+    operation.emit({ type: 'warning', message }),
+  );
+  const { emit, signal } = operation;
+  const started = performance.now();
+  const pulled = await pullAsStep(environment, {
+    reference: options.reference,
+    platform,
+    emit,
+    signal,
+  });
+  const { name, descriptor, imageID, changed } = pulled;
+  emit({
+    type: 'result',
+    digest: descriptor.digest,
+    names: [name],
+    seconds: (performance.now() - started) / 1000,
+  });
+  return { name, digest: descriptor.digest, imageId: imageID, changed };
+}
+
+export interface PullRequest {
+  readonly reference: string;
+  readonly platform: Platform;
+  readonly emit: EventSink;
+  readonly signal: AbortSignal;
+}
+
+/** Pulls an image and opens it. */
+export async function pullReference(
+  environment: Environment,
+  request: PullRequest,
+): Promise<Image> {
+  const { name } = await pullAsStep(environment, request);
+  return findImage(environment.store, name, request.platform);
+}
+
+async function pullAsStep(environment: Environment, request: PullRequest): Promise<PulledImage> {
+  const { platform, emit, signal } = request;
+  const reference = parseReference(request.reference);
+  const source = (await environment.registry()).repository(reference);
+  const { store } = environment;
+  return asStep('pull', reference, emit, (step) =>
+    pullImage({ store, source, reference, platform, step, emit, signal }),
+  );
+}
+
+export async function performPush(
+  options: PushOptions,
+  operation: OperationContext,
+): Promise<PushResult> {
+  throw new TsbuildError('INTERNAL', `push ${options.reference}${operation.signal.aborted}`);
+}
+
+/** Tells of a transfer as one step. */
+async function asStep<T>(
+  kind: StepKind & ('pull' | 'push'),
+  reference: Reference,
+  emit: EventSink,
+  work: (step: string) => Promise<T>,
+): Promise<T> {
+  const step = `${kind} ${formatReference(reference)}`;
+  const started = performance.now();
+  const end = (outcome: 'done' | 'failed', message?: string) =>
+    emit({
+      type: 'step.end',
+      step,
+      outcome,
+      seconds: (performance.now() - started) / 1000,
+      ...(message ? { message } : {}),
+    });
+  emit({
+    type: 'plan',
+    steps: [{ id: step, kind, name: `${kind} ${familiarReference(reference)}` }],
+  });
+  emit({ type: 'step.start', step });
+  try {
+    const result = await work(step);
+    end('done');
+    return result;
+  } catch (error) {
+    end('failed', error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
