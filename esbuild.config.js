@@ -1,10 +1,12 @@
 // Bundles one file for each process entry, with shared chunks, into dist/.
 // A bundle starts several times faster than a tree of modules, which every command pays for.
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import manifest from './package.json' with { type: 'json' };
 
-rmSync('dist', { recursive: true, force: true });
+// Takes the place of the old bundle when it is whole: who runs the command meanwhile has one or the other.
+const fresh = 'dist.new';
+rmSync(fresh, { recursive: true, force: true });
 await build({
   entryPoints: {
     tsbuild: 'src/cli/main.ts',
@@ -12,7 +14,7 @@ await build({
     executor: 'src/executor/main.ts',
     worker: 'src/worker.ts',
   },
-  outdir: 'dist',
+  outdir: fresh,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -30,4 +32,6 @@ await build({
   minifySyntax: true,
   logLevel: 'warning',
 });
-chmodSync('dist/tsbuild.js', 0o755);
+chmodSync(`${fresh}/tsbuild.js`, 0o755);
+rmSync('dist', { recursive: true, force: true });
+renameSync(fresh, 'dist');
