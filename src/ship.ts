@@ -1,9 +1,11 @@
 /** Between the store and registries: carries out `pull` and `push` of index.ts, and brings base images for builds. */
 import { type Environment, openEnvironment } from './environment.ts';
-import { TsbuildError } from './errors.ts';
 import type { EventSink, StepKind } from './events.ts';
+import { findStored } from './image/find.ts';
 import { findImage, type Image } from './image/image.ts';
 import { type PulledImage, pullImage } from './image/pull.ts';
+import { pushImage } from './image/push.ts';
+import type { Descriptor } from './oci/descriptor.ts';
 import { hostPlatform, type Platform, parsePlatform } from './oci/platform.ts';
 import {
   familiarReference,
@@ -71,7 +73,50 @@ export async function performPush(
   options: PushOptions,
   operation: OperationContext,
 ): Promise<PushResult> {
-  throw new TsbuildError('INTERNAL', `push ${options.reference}${operation.signal.aborted}`);
+  await using environment = openEnvironment(options, (message) =>
+    operation.emit({ type: 'warning', message }),
+  );
+  const started = performance.now();
+  const { emit, signal } = operation;
+  const { descriptor } = findStored(environment.store, options.source ?? options.reference);
+  const result = await pushReference(environment, {
+    reference: options.reference,
+    descriptor,
+    emit,
+    signal,
+  });
+  emit({
+    type: 'result',
+    digest: result.digest,
+    names: [result.name],
+    seconds: (performance.now() - started) / 1000,
+  });
+  return result;
+}
+
+export interface PushRequest {
+  readonly reference: string;
+  /** The manifest or index to send. */
+  readonly descriptor: Descriptor;
+  readonly emit: EventSink;
+  readonly signal: AbortSignal;
+  readonly compression?: 'gzip' | 'zstd' | 'none';
+  readonly compressionLevel?: number;
+}
+
+export async function pushReference(
+  environment: Environment,
+  request: PushRequest,
+): Promise<PushResult> {
+  const { reference: text, ...rest } = request;
+  const reference = parseReference(text);
+  const target = (await environment.registry()).repository(reference);
+  const workers = await environment.workers();
+  const { store } = environment;
+  const { descriptor } = await asStep('push', reference, rest.emit, (step) =>
+    pushImage({ ...rest, store, target, reference, workers, step }),
+  );
+  return { name: formatReference(reference), digest: descriptor.digest };
 }
 
 /** Tells of a transfer as one step. */

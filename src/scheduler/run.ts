@@ -1,12 +1,13 @@
 /** RUN: one process on top of the parent's files; what it changed becomes the step's layer. */
 import { randomBytes } from 'node:crypto';
 import { type Recipe, recipe } from '../cache/recipe.ts';
-import { RunError } from '../errors.ts';
+import { RunError, TsbuildError } from '../errors.ts';
 import type { ExecRequest, ExecResult, Executor } from '../executor/protocol.ts';
 import type { RunOp } from '../graph/step.ts';
+import { canRun } from '../host/emulation.ts';
 import type { Layer } from '../layer/layer.ts';
 import { digestOf } from '../oci/digest.ts';
-import { formatPlatform } from '../oci/platform.ts';
+import { formatPlatform, type Platform } from '../oci/platform.ts';
 import { resolveUser } from '../tree/users.ts';
 import type { OpHandler, StepContext } from './handler.ts';
 import { createLogTail } from './log-tail.ts';
@@ -59,6 +60,7 @@ async function execute(
   environment: RunEnvironment,
 ): Promise<Layer | undefined> {
   const { step, log, signal } = context;
+  requirePlatform(step.platform);
   await using mounts = await prepareMounts(context, environment);
   const tail = createLogTail();
   const executor = await environment.executor();
@@ -126,6 +128,14 @@ function failure(op: RunOp, result: ExecResult, logTail: readonly string[]): Run
     : `did not complete successfully: exit code: ${result.exitCode}`;
   const hint = EXIT_HINTS[result.exitCode];
   return new RunError(`process ${command} ${how}`, details, hint ? { hint } : {});
+}
+
+function requirePlatform(platform: Platform): void {
+  if (canRun(platform)) return;
+  const name = formatPlatform(platform);
+  throw new TsbuildError('PLATFORM', `this machine cannot run programs for ${name}`, {
+    hint: `install qemu-user-static with binfmt support, build on a ${name} machine, or move the step to a stage on --platform=$BUILDPLATFORM`,
+  });
 }
 
 const EXIT_HINTS: Readonly<Record<number, string>> = {
