@@ -15,7 +15,7 @@ import { errnoOf, TsbuildError } from '../errors.ts';
 import { decodeName, displayName, encodeName, fsPath } from '../host/path-bytes.ts';
 import { type FileNode, type FileTree, type FileType, parentPath } from '../tree/file-tree.ts';
 import { filterTree } from '../tree/filter.ts';
-import type { IgnoreRules } from './dockerignore.ts';
+import { type IgnoreRules, whyIgnored } from './dockerignore.ts';
 
 /** A node with what tells its content apart from an older one: see stat-cache.ts. */
 export interface HostNode extends FileNode {
@@ -40,7 +40,17 @@ export function openDirectory(root: string, ignore?: IgnoreRules): FileTree {
     throw new TsbuildError('CONTEXT', `read context ${displayName(root)}: not a directory`);
   }
   const tree = directoryTree(root.replace(/\/+$/, ''));
-  return ignore === undefined ? tree : filterTree(tree, { exclude: ignore.patterns });
+  if (ignore === undefined) return tree;
+  const visible = filterTree(tree, { exclude: ignore.patterns });
+  return { ...visible, whyMissing: (path) => tree.lookup(path) && explain(ignore, path) };
+}
+
+function explain(ignore: IgnoreRules, path: string): string | undefined {
+  const reason = whyIgnored(ignore, path);
+  return (
+    reason &&
+    `Line ${reason.line} of ${reason.file} excludes it: ${reason.pattern}. Add !${displayName(path)} below that.`
+  );
 }
 
 function directoryTree(root: string): FileTree {

@@ -34,13 +34,12 @@ export interface Extraction {
 }
 
 /**
- * The files of an archive that is a context. Owners count as 0:0, as in a directory.
+ * The files of an archive that is a context, with the owners that it names: its author chose them.
  * @throws TsbuildError `ARCHIVE`
  */
 export function archiveTree(archive: Archive): FileTree {
   const target = new DraftTree(EMPTY_TREE);
-  const owner = { uid: 0, gid: 0 };
-  extractArchive(archive, { target, directory: '', owner, mtime: 0n, item: 0 });
+  extractArchive(archive, { target, directory: '', owner: undefined, mtime: 0n, item: 0 });
   return target;
 }
 

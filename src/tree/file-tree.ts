@@ -15,6 +15,8 @@ export interface FileTree {
   lookup(path: string): FileNode | undefined;
   /** Names in a directory, sorted by code unit; empty if `path` is not a directory. */
   list(path: string): readonly string[];
+  /** A sentence on why there is nothing at `path`, if the tree knows: a rule hides it. For hints in errors. */
+  whyMissing?(path: string): string | undefined;
 }
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo';

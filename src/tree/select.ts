@@ -2,9 +2,17 @@
  * What the source words of COPY and ADD name in a tree, and what lies below. Links that a word names or passes through
  * are followed, always within the tree; links that are found below a named directory are copied as links.
  */
+import { suggest } from '../dockerfile/suggest.ts';
 import { TsbuildError } from '../errors.ts';
 import { displayName } from '../host/path-bytes.ts';
-import { baseName, cleanPath, type FileNode, type FileTree, joinPath } from './file-tree.ts';
+import {
+  baseName,
+  cleanPath,
+  type FileNode,
+  type FileTree,
+  joinPath,
+  parentPath,
+} from './file-tree.ts';
 import { expandGlob, hasWildcards } from './glob.ts';
 import { resolvePath } from './resolve.ts';
 
@@ -69,10 +77,24 @@ export function splitWildcards(path: string): { base: string; pattern: string } 
   return { base: parts.slice(0, first).join('/'), pattern: parts.slice(first).join('/') };
 }
 
+/** Why it is not there, or what there is instead. */
+function hint(tree: FileTree, path: string, resolved: string): { hint?: string } {
+  const known = tree.whyMissing?.(path) ?? tree.whyMissing?.(resolved);
+  const directory = parentPath(resolved);
+  const near = suggest(baseName(resolved), tree.list(directory));
+  if (known !== undefined) return { hint: known };
+  if (near === undefined) return {};
+  return { hint: `Did you mean ${displayName(joinPath(directory, near))}?` };
+}
+
 function follow(tree: FileTree, path: string): SelectedPath {
   const { path: resolved, node } = resolvePath(tree, path, { followLast: true });
   if (node === undefined) {
-    throw new TsbuildError('COPY_SOURCE', `"/${displayName(path)}": not found`);
+    throw new TsbuildError(
+      'COPY_SOURCE',
+      `"/${displayName(path)}": not found`,
+      hint(tree, path, resolved),
+    );
   }
   return { path: resolved, name: baseName(path), node };
 }

@@ -1,0 +1,122 @@
+/** Files by http: contexts, and ADD of a URL. */
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { TsbuildError } from '../errors.ts';
+import { diskError } from '../host/disk-error.ts';
+import type { FileNode } from '../tree/file-tree.ts';
+import { redactUrl } from './location.ts';
+
+export interface DownloadOptions {
+  /** Private; gets the file, and must stay as long as it is in use. */
+  readonly directory: string;
+  /** Follows redirects, knows proxies. */
+  readonly fetch: typeof globalThis.fetch;
+  /** `sha256:…`, `sha384:…` or `sha512:…` that the bytes must have. */
+  readonly checksum?: string;
+  readonly signal?: AbortSignal;
+}
+
+const CHECKSUM_LENGTHS: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
+
+/**
+ * The file that `url` names. As the engine has it: of root alone to read and write, with the time of `Last-Modified`,
+ * else 1970.
+ * @throws TsbuildError `NETWORK`, `DIGEST_MISMATCH`, `USAGE` for a malformed checksum, `DISK_FULL`
+ */
+export async function download(url: string, options: DownloadOptions): Promise<FileNode> {
+  const { signal, checksum } = options;
+  const expected = checksum === undefined ? undefined : parseChecksum(checksum);
+  const response = await request(url, options);
+  const file = path.join(fs.mkdtempSync(path.join(options.directory, 'download-')), 'file');
+  const hash = createHash(expected?.algorithm ?? 'sha256');
+  const hashing = new Transform({
+    transform(chunk, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  try {
+    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+    const stages = [body, hashing, fs.createWriteStream(file, { mode: 0o600 })];
+    await pipeline(stages, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw unreachable(url, error);
+  }
+  const hex = hash.digest('hex');
+  if (expected !== undefined && hex !== expected.hex) {
+    throw new TsbuildError(
+      'DIGEST_MISMATCH',
+      `download ${redactUrl(url)}: it has ${expected.algorithm}:${hex}, not ${checksum}`,
+      { hint: 'If the file was meant to change, put its new digest into --checksum.' },
+    );
+  }
+  return toNode(file, response, expected === undefined ? hex : undefined);
+}
+
+/** The file's name as ADD has it: the last part of the URL's path. */
+export function downloadName(url: string): string {
+  // Not through URL, which would take `..` back.
+  const written = /^\w+:\/\/[^/?#]*([^?#]*)/.exec(url)?.[1] ?? '';
+  let decoded = written;
+  try {
+    decoded = decodeURIComponent(written);
+  } catch {
+    // A stray % is taken as it is.
+  }
+  return path.posix.basename(decoded) || '__unnamed__';
+}
+
+async function request(url: string, { fetch, signal }: DownloadOptions): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw unreachable(url, error);
+  }
+  if (response.ok && response.body !== null) return response;
+  await response.body?.cancel();
+  throw new TsbuildError('NETWORK', `download ${redactUrl(url)}: status ${response.status}`, {
+    retryable: response.status >= 500 || response.status === 429,
+  });
+}
+
+function toNode(file: string, response: Response, sha256: string | undefined): FileNode {
+  const { size } = fs.statSync(file);
+  const modified = Date.parse(response.headers.get('last-modified') ?? '');
+  return {
+    type: 'file',
+    mode: 0o600,
+    uid: 0,
+    gid: 0,
+    size,
+    mtime: Number.isNaN(modified) ? 0n : BigInt(modified) * 1_000_000n,
+    content: { file, offset: 0, size },
+    ...(sha256 === undefined ? {} : { sha256 }),
+  };
+}
+
+function parseChecksum(text: string): { algorithm: string; hex: string } {
+  const [, algorithm = '', hex = ''] = /^([a-z0-9]+):([0-9a-f]+)$/.exec(text) ?? [];
+  if (hex.length === 0 || CHECKSUM_LENGTHS[algorithm] !== hex.length) {
+    throw new TsbuildError('USAGE', `--checksum=${text}: not a digest`, {
+      hint: 'Write sha256: and 64 hex digits.',
+    });
+  }
+  return { algorithm, hex };
+}
+
+function unreachable(url: string, error: unknown): unknown {
+  const known = diskError(error, `download ${redactUrl(url)}`, 'NETWORK');
+  if (known !== error) return known;
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new TsbuildError('NETWORK', `download ${redactUrl(url)}: ${why}`, {
+    cause: error,
+    retryable: true,
+  });
+}
