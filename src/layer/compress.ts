@@ -45,7 +45,7 @@ export async function compressLayer(
   options: CompressOptions,
 ): Promise<Expected> {
   const { format, target } = request;
-  const fd = openSync(target, 'wx', 0o644);
+  const fd = createTarget(target);
   const hasher = createHasher();
   const write = (bytes: Uint8Array) => {
     hasher.update(bytes);
@@ -70,6 +70,14 @@ export async function compressLayer(
     throw diskError(error, `write compressed layer ${target}`);
   } finally {
     closeSync(fd);
+  }
+}
+
+function createTarget(target: string): number {
+  try {
+    return openSync(target, 'wx', 0o644);
+  } catch (error) {
+    throw diskError(error, `write compressed layer ${target}`);
   }
 }
 

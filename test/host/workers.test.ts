@@ -1,0 +1,222 @@
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { isTsbuildError, TsbuildError } from '../../src/errors.ts';
+import { fromPlainError, toPlainError } from '../../src/host/error-transport.ts';
+import { createWorkers, inlineWorkers, type Tasks, type Workers } from '../../src/host/workers.ts';
+
+/** What the threads of these tests can do. Bundled below: a thread cannot load TypeScript. */
+const ENTRY = `
+import { threadId } from 'node:worker_threads';
+import { TsbuildError } from '${join(import.meta.dirname, '../../src/errors.ts')}';
+import { serveTasks } from '${join(import.meta.dirname, '../../src/host/worker-thread.ts')}';
+serveTasks({
+  echo: (input) => input,
+  thread: () => threadId,
+  later: (input) => new Promise((resolve) => setImmediate(resolve, input)),
+  count: (n, { report }) => { for (let i = 1; i <= n; i += 1) report(i); return 'done'; },
+  bytes: (n, { transfer }) => { const bytes = new Uint8Array(n); transfer(bytes.buffer); return bytes; },
+  fail: () => { throw new TsbuildError('CONTEXT', 'read a file: it is gone', { hint: 'look for it', cause: Object.assign(new Error('no such file'), { code: 'ENOENT' }) }); },
+  spin: (flag) => { Atomics.store(flag, 0, 1); Atomics.notify(flag, 0); for (;;) Atomics.add(flag, 1, 1); },
+  die: () => process.exit(3),
+  secret: () => () => {},
+});
+`;
+
+let entryText: string;
+beforeAll(async () => {
+  const bundled = await build({
+    stdin: { contents: ENTRY, resolveDir: import.meta.dirname },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    write: false,
+  });
+  entryText = `data:text/javascript,${encodeURIComponent(bundled.outputFiles[0]!.text)}`;
+});
+
+function start(size = 2): Workers {
+  const workers = createWorkers({ entry: new URL(entryText), size });
+  onTestFinished(() => workers[Symbol.asyncDispose]());
+  return workers;
+}
+
+/** Shared memory that a spinning task marks when it has begun. */
+async function spinning(workers: Workers, signal?: AbortSignal) {
+  const flag = new Int32Array(new SharedArrayBuffer(8));
+  const running = workers.run('spin', flag, signal && { signal });
+  running.catch(() => {});
+  await Atomics.waitAsync(flag, 0, 0).value;
+  return { running, flag };
+}
+
+describe('worker threads', () => {
+  test('run tasks on plain data, bytes and big integers', async () => {
+    const input = { list: [1n, 'a'], bytes: Uint8Array.of(1, 2) };
+    expect(await start().run('echo', input)).toEqual(input);
+    expect(await start().run('later', 1)).toBe(1);
+  });
+
+  test('are as many as there is work for, and no more than allowed', async () => {
+    const workers = start(2);
+    const first = await workers.run('thread', 0);
+    expect(await workers.run('thread', 0)).toBe(first);
+    const threads = await Promise.all(Array.from({ length: 20 }, () => workers.run('thread', 0)));
+    expect(new Set(threads).size).toBe(2);
+  });
+
+  test('answer each task with its own result', async () => {
+    const workers = start(2);
+    const inputs = Array.from({ length: 100 }, (_, i) => i);
+    expect(await Promise.all(inputs.map((i) => workers.run(i % 2 ? 'echo' : 'later', i)))).toEqual(
+      inputs,
+    );
+  });
+
+  test('report what they do', async () => {
+    const seen: unknown[] = [];
+    expect(await start().run('count', 3, { onProgress: (value) => seen.push(value) })).toBe('done');
+    expect(seen).toEqual([1, 2, 3]);
+  });
+
+  test('move buffers both ways', async () => {
+    const workers = start();
+    expect(await workers.run('bytes', 1000)).toHaveLength(1000);
+    const bytes = new Uint8Array(1000);
+    await workers.run('echo', bytes, { transfer: [bytes.buffer] });
+    expect(bytes.buffer.byteLength).toBe(0);
+  });
+
+  test('fail with the error of the task, code and hint included', async () => {
+    const failure = await start()
+      .run('fail', 0)
+      .catch((error: TsbuildError) => error);
+    expect(isTsbuildError(failure)).toBe(true);
+    expect(failure).toMatchObject({
+      code: 'CONTEXT',
+      message: 'read a file: it is gone',
+      hint: 'look for it',
+    });
+    expect((failure as TsbuildError).cause).toMatchObject({
+      message: 'no such file',
+      code: 'ENOENT',
+    });
+  });
+
+  test('go on after tasks that failed, are unknown, or cannot be sent', async () => {
+    const workers = start(1);
+    await expect(workers.run('fail', 0)).rejects.toThrow();
+    await expect(workers.run('none', 0)).rejects.toThrow('no such task: none');
+    await expect(workers.run('toString', 0)).rejects.toThrow('no such task: toString');
+    await expect(workers.run('echo', () => {})).rejects.toThrow('could not be cloned');
+    await expect(workers.run('secret', 0)).rejects.toThrow('could not be cloned');
+    expect(await workers.run('echo', 1)).toBe(1);
+  });
+
+  test('are replaced when they die', async () => {
+    const workers = start(1);
+    const died = workers.run('die', 0);
+    const next = workers.run('echo', 2);
+    await expect(died).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: 'run die: the worker thread died',
+    });
+    expect(await next).toBe(2);
+  });
+
+  test('are stopped in the middle of a task that is aborted, and replaced', async () => {
+    const workers = start(1);
+    const controller = new AbortController();
+    const { running, flag } = await spinning(workers, controller.signal);
+    const next = workers.run('echo', 3);
+    controller.abort(new Error('enough'));
+    await expect(running).rejects.toThrow('enough');
+    const turns = flag[1];
+    expect(await next).toBe(3);
+    expect(flag[1]).toBe(turns);
+  });
+
+  test('never hear of tasks that are aborted while they wait', async () => {
+    const workers = start(1);
+    const stop = new AbortController();
+    const { running } = await spinning(workers, stop.signal);
+    const controller = new AbortController();
+    const waiting = workers.run('echo', 1, { signal: controller.signal });
+    controller.abort(new Error('never mind'));
+    await expect(waiting).rejects.toThrow('never mind');
+    await expect(
+      workers.run('echo', 1, { signal: AbortSignal.abort(new Error('too late')) }),
+    ).rejects.toThrow('too late');
+    stop.abort(new Error('stop'));
+    await expect(running).rejects.toThrow('stop');
+  });
+
+  test('end with their pool, and so do their tasks', async () => {
+    const workers = start(1);
+    const { running } = await spinning(workers);
+    const waiting = workers.run('echo', 1);
+    waiting.catch(() => {});
+    await workers[Symbol.asyncDispose]();
+    await expect(running).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(waiting).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(workers.run('echo', 1)).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+});
+
+describe('inline workers', () => {
+  const tasks: Tasks = {
+    double: (n: number) => n * 2,
+    report: (n: number, { report }) => report(n),
+    fail: () => {
+      throw new TsbuildError('STORE', 'no');
+    },
+  };
+  test('do the same in the calling thread', async () => {
+    await using workers = inlineWorkers(tasks);
+    const seen: unknown[] = [];
+    expect(await workers.run('double', 21)).toBe(42);
+    await workers.run('report', 7, { onProgress: (value) => seen.push(value) });
+    expect(seen).toEqual([7]);
+    await expect(workers.run('fail', 0)).rejects.toMatchObject({ code: 'STORE' });
+    await expect(workers.run('none', 0)).rejects.toThrow('no such task');
+    await expect(
+      workers.run('double', 1, { signal: AbortSignal.abort(new Error('x')) }),
+    ).rejects.toThrow('x');
+  });
+});
+
+describe('an error that is sent', () => {
+  test('keeps everything that is ours about it', () => {
+    const location = { file: 'Dockerfile', line: 3 };
+    const error = new TsbuildError('ARCHIVE', 'read it', {
+      hint: 'do',
+      location,
+      step: '[1/2] COPY',
+      retryable: true,
+    });
+    const received = fromPlainError(structuredClone(toPlainError(error)));
+    expect(received).toEqual(error);
+    expect(received).toMatchObject({
+      code: 'ARCHIVE',
+      hint: 'do',
+      location,
+      step: '[1/2] COPY',
+      retryable: true,
+    });
+    expect(received.stack).toBe(error.stack);
+  });
+
+  test.each([
+    ['a string', 'text', { message: 'text' }],
+    ['a type error', new TypeError('wrong'), { name: 'TypeError', message: 'wrong' }],
+    ['a system error', Object.assign(new Error('x'), { code: 'ENOSPC' }), { code: 'ENOSPC' }],
+  ])('may be %s', (_, thrown, expected) => {
+    expect(fromPlainError(structuredClone(toPlainError(thrown)))).toMatchObject(expected);
+  });
+
+  test('may be its own cause', () => {
+    const error = new Error('round');
+    error.cause = error;
+    expect(fromPlainError(toPlainError(error)).message).toBe('round');
+  });
+});
