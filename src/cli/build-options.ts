@@ -62,7 +62,7 @@ export const BUILD_FLAGS = {
   network: {
     type: 'string',
     choices: ['default', 'host', 'none'],
-    help: 'Network of RUN steps; host needs --allow network.host in steps that ask for it',
+    help: "Network of RUN steps (default: the host's)",
   },
   'add-host': { type: 'list', value: 'HOST:IP', help: 'A line of /etc/hosts during RUN' },
   secret: {

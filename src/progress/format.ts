@@ -27,3 +27,8 @@ export function formatSeconds(seconds: number): string {
 export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
+
+/** An image's name without what Docker fills in by itself. */
+export function shortName(name: string): string {
+  return name.replace(/^docker\.io\/(library\/(?=[^/]+$))?/, '');
+}

@@ -9,7 +9,7 @@
  *     built sha256:12ab… as app:latest in 1.3s, 1 of 2 steps cached
  */
 import type { BuildEvent, BuildEventOf, StepInfo } from '../events.ts';
-import { formatBytes, formatSeconds, plural } from './format.ts';
+import { formatBytes, formatSeconds, plural, shortName } from './format.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
 import type { Progress, ProgressOptions, ProgressStream } from './progress.ts';
 
@@ -154,7 +154,7 @@ export function summary(
   event: BuildEventOf<'result'>,
   counts: { total: number; cached: number; warnings: number },
 ): string {
-  const names = event.names.length > 0 ? ` as ${event.names.join(', ')}` : '';
+  const names = event.names.length > 0 ? ` as ${event.names.map(shortName).join(', ')}` : '';
   const digest = event.digest === undefined ? 'done' : event.digest;
   const cached = `${counts.cached} of ${plural(counts.total, 'step')} cached`;
   const warned = counts.warnings > 0 ? `, ${plural(counts.warnings, 'warning')}` : '';

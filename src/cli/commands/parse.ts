@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { TsbuildError } from '../../errors.ts';
 import { defineCommand } from '../command.ts';
-import { syntaxJson } from '../syntax-json.ts';
 
 export const parse = defineCommand({
   name: 'parse',
@@ -15,8 +14,11 @@ export const parse = defineCommand({
   args: { min: 1, max: 1 },
   async run({ args }, { stdout }) {
     const file = args[0]!;
-    const { parseSyntax } = await import('../../dockerfile/parse.ts');
-    stdout.write(`${JSON.stringify(syntaxJson(parseSyntax(read(file), { file })), null, 2)}\n`);
+    const [{ parseSyntax }, { formatSyntax }] = await Promise.all([
+      import('../../dockerfile/parse.ts'),
+      import('../../dockerfile/format-json.ts'),
+    ]);
+    stdout.write(formatSyntax(parseSyntax(read(file), { file })));
   },
 });
 
