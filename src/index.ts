@@ -21,6 +21,7 @@ import type {
   RunResult,
 } from './options.ts';
 
+export { expandWord, expandWordDetails, splitWords } from './dockerfile/words.ts';
 export {
   ERROR_CODES,
   type ErrorCode,
@@ -31,6 +32,7 @@ export {
   TsbuildError,
 } from './errors.ts';
 export type * from './events.ts';
+export * from './images.ts';
 export {
   type HistoryRow,
   type ImageDetails,
@@ -43,8 +45,10 @@ export {
   saveImages,
   tagImage,
 } from './images.ts';
+export * from './login.ts';
 export { type LoginOptions, type LoginResult, login, logout } from './login.ts';
 export type * from './options.ts';
+export * from './prune.ts';
 export { type DiskUsage, diskUsage, type PruneOptions, type PruneResult, prune } from './prune.ts';
 
 /** Builds an image. @throws TsbuildError */
