@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
 test('the README has exactly one row for each error code, with its status and meaning', () => {
-  const rows = [...readme.matchAll(/^\| `([A-Z_]+)` \| (\d+) \| (.+) \|$/gm)];
+  const rows = [...readme.matchAll(/^\| `([A-Z_]+)` +\| (\d+) +\| (.+?) +\|$/gm)];
   expect(rows.map(([, code, exit, meaning]) => [code, Number(exit), meaning])).toEqual(
     Object.entries(ERROR_CODES).map(([code, { exit, meaning }]) => [code, exit, meaning]),
   );
