@@ -10,6 +10,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { children, isIndex, MAX_MANIFEST_BYTES, parseManifestOrIndex } from '../oci/manifest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { together } from './together.ts';
 
 export interface CopyOptions {
   /** Transfers at once. */
@@ -33,31 +34,30 @@ export async function copyGraph(
   options: CopyOptions = {},
 ): Promise<void> {
   const limit = pLimit(options.concurrency ?? CONCURRENCY);
-  // The first failure stops what else is under way, or it would go on for nothing.
-  const failed = new AbortController();
-  const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;
   const copies = new Map<Digest, Promise<void>>();
 
   /** An object that several others point at is copied once. */
-  const copy = (descriptor: Descriptor, depth: number): Promise<void> => {
+  const copy = (descriptor: Descriptor, depth: number, signal: AbortSignal): Promise<void> => {
     const known = copies.get(descriptor.digest);
     if (known !== undefined) return known;
-    const made = copyOne(descriptor, depth);
+    const made = copyOne(descriptor, depth, signal);
     copies.set(descriptor.digest, made);
     return made;
   };
 
-  const copyOne = async (descriptor: Descriptor, depth: number): Promise<void> => {
+  const copyOne = async (
+    descriptor: Descriptor,
+    depth: number,
+    signal: AbortSignal,
+  ): Promise<void> => {
     if (isDocument(descriptor)) {
       if (depth > MAX_DEPTH)
         throw new TsbuildError('MANIFEST', `indexes nest deeper than ${MAX_DEPTH} levels`);
       // Complete at any moment: a target that has a document has what it points at.
       if (await limit(() => target.exists(descriptor, { signal })))
         return options.onCopied?.(descriptor, 'exists');
-      await copyAll(
-        await limit(() => childrenOf(source, descriptor, options, { signal })),
-        depth + 1,
-      );
+      const all = await limit(() => childrenOf(source, descriptor, options, { signal }));
+      await together(signal, (inner) => all.map((child) => copy(child, depth + 1, inner)));
     }
     const outcome = await limit(() =>
       target.push(descriptor, () => source.fetch(descriptor, { signal }), {
@@ -68,19 +68,7 @@ export async function copyGraph(
     options.onCopied?.(descriptor, outcome);
   };
 
-  const copyAll = async (descriptors: readonly Descriptor[], depth: number): Promise<void> => {
-    const copying = descriptors.map((descriptor) => copy(descriptor, depth));
-    try {
-      await Promise.all(copying);
-    } catch (error) {
-      failed.abort(error);
-      // Nothing goes on behind the caller's back.
-      await Promise.allSettled(copying);
-      options.signal?.throwIfAborted();
-      throw error;
-    }
-  };
-  await copyAll([root], 0);
+  await together(options.signal, (signal) => [copy(root, 0, signal)]);
 }
 
 /** All bytes of a manifest or index; the source has verified them. */

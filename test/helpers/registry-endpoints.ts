@@ -8,7 +8,8 @@ export interface FakeRepository {
   /** By digest. */
   readonly manifests: Map<string, { readonly mediaType: string; readonly bytes: Buffer }>;
   readonly tags: Map<string, string>;
-  readonly uploads: Map<string, Buffer>;
+  /** The pieces that arrived. */
+  readonly uploads: Map<string, Buffer[]>;
 }
 export type Repositories = Map<string, FakeRepository>;
 
@@ -126,7 +127,7 @@ function uploads(question: Question, name: string, repository: FakeRepository, i
       });
     }
     const upload = randomUUID();
-    repository.uploads.set(upload, Buffer.alloc(0));
+    repository.uploads.set(upload, []);
     const minimum: Record<string, string> =
       options.minimumChunk === undefined
         ? {}
@@ -144,10 +145,11 @@ function uploads(question: Question, name: string, repository: FakeRepository, i
     request.resume();
     return fail(question, 413, 'SIZE_INVALID');
   }
-  void receiveUpload(question, repository, id, received).then((complete) => {
+  void receiveUpload(question, received).then((complete) => {
     if (!complete) return undefined;
-    const bytes = repository.uploads.get(id)!;
-    if (request.method === 'PATCH') return end(question, 202, { ...at(id), range: rangeOf(bytes) });
+    const bytes = Buffer.concat(received);
+    if (request.method === 'PATCH')
+      return end(question, 202, { ...at(id), range: rangeOf(received) });
     const digest = url.searchParams.get('digest') ?? '';
     repository.uploads.delete(id);
     if (sha256(bytes) !== digest) return fail(question, 400, 'DIGEST_INVALID');
@@ -161,33 +163,28 @@ function uploads(question: Question, name: string, repository: FakeRepository, i
 }
 
 /** Keeps what arrived, also of a request that broke off. */
-async function receiveUpload(
-  question: Question,
-  repository: FakeRepository,
-  id: string,
-  received: Buffer,
-): Promise<boolean> {
+async function receiveUpload(question: Question, received: Buffer[]): Promise<boolean> {
   const { request } = question;
   const range = /^(\d+)-(\d+)$/.exec(request.headers['content-range'] ?? '');
-  if (range !== null && Number(range[1]) !== received.length) {
+  if (range !== null && Number(range[1]) !== sizeOf(received)) {
     request.resume();
     fail(question, 416, 'BLOB_UPLOAD_INVALID');
     return false;
   }
-  const chunks = [received];
   try {
-    for await (const chunk of request) {
-      chunks.push(chunk);
-      repository.uploads.set(id, Buffer.concat(chunks));
-    }
+    for await (const chunk of request) received.push(chunk);
     return true;
   } catch {
     return false;
   }
 }
 
-function rangeOf(received: Buffer): string {
-  return `0-${Math.max(0, received.length - 1)}`;
+function rangeOf(received: readonly Buffer[]): string {
+  return `0-${Math.max(0, sizeOf(received) - 1)}`;
+}
+
+function sizeOf(pieces: readonly Buffer[]): number {
+  return pieces.reduce((size, piece) => size + piece.length, 0);
 }
 
 async function receive(request: IncomingMessage): Promise<Buffer> {

@@ -1,0 +1,132 @@
+/** One layer of a pull: fetched, verified at both ends, unpacked to its tar and indexed in one pass, its blob kept as it came. */
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipeline, type Readable, Transform } from 'node:stream';
+import { TsbuildError } from '../errors.ts';
+import type { EventSink } from '../events.ts';
+import { writeFully } from '../host/atomic-file.ts';
+import { diskError } from '../host/disk-error.ts';
+import { adoptLayer, layerAt } from '../layer/adopt.ts';
+import { receiveLayer } from '../layer/receive.ts';
+import type { Fetcher } from '../oci/content.ts';
+import type { Descriptor } from '../oci/descriptor.ts';
+import type { DiffID } from '../oci/digest.ts';
+import { type Compression, layerCompression } from '../oci/media-types.ts';
+import type { Reference } from '../oci/reference.ts';
+import type { Store } from '../store/store.ts';
+import { inTempDir } from '../store/temp.ts';
+import { noteLayerBlob, readLayerBlobs } from './layer-blobs.ts';
+import { startTransfer } from './transfer-progress.ts';
+
+export interface LayerPull {
+  readonly store: Store;
+  readonly source: Fetcher;
+  readonly reference: Pick<Reference, 'registry' | 'repository'>;
+  readonly layer: Descriptor;
+  /** What the image's configuration says that its tar is. */
+  readonly diffID: DiffID;
+  readonly step: string;
+  readonly emit?: EventSink;
+  readonly signal: AbortSignal;
+}
+
+/** Says whether the source had to send the blob. @throws TsbuildError `DIGEST_MISMATCH`, `ARCHIVE`, `MANIFEST`, … */
+export async function pullLayer(pull: LayerPull): Promise<boolean> {
+  const { store, source, reference, layer, diffID, emit, step, signal } = pull;
+  signal.throwIfAborted();
+  const compression = layerCompression(layer.mediaType);
+  if (compression === undefined) {
+    throw new TsbuildError('MANIFEST', `${layer.digest} is no layer: ${layer.mediaType}`);
+  }
+  const transfer = startTransfer(emit, step, layer);
+  const present = isPresent(store, layer, diffID, compression);
+  const here = present || store.blobSize(layer.digest) === layer.size;
+  if (!present) {
+    // Either verifies digest and size.
+    const from = here ? store : source;
+    await receive(pull, compression, !here, () =>
+      from.fetch(layer, { signal, onProgress: transfer.moved }),
+    );
+  }
+  noteLayerBlob(
+    store,
+    diffID,
+    { ...layer, compression },
+    `${reference.registry}/${reference.repository}`,
+  );
+  transfer.done(here ? 'exists' : undefined);
+  return !here;
+}
+
+/** Whether both forms are here, and known to be of one layer: a manifest could name any two that are. */
+function isPresent(
+  store: Store,
+  layer: Descriptor,
+  diffID: DiffID,
+  compression: Compression,
+): boolean {
+  if (layerAt(store, diffID) === undefined) return false;
+  if (compression === 'none') return layer.digest === diffID;
+  const seen = readLayerBlobs(store, diffID).some(({ digest }) => digest === layer.digest);
+  return seen && store.blobSize(layer.digest) === layer.size;
+}
+
+async function receive(
+  { store, layer, diffID, signal }: LayerPull,
+  compression: Compression,
+  keep: boolean,
+  open: () => Promise<Readable>,
+): Promise<void> {
+  await inTempDir(store, async (directory) => {
+    const blob = await open();
+    // An uncompressed blob is the tar.
+    const copy =
+      keep && compression !== 'none' ? keepCopy(blob, join(directory, 'blob')) : undefined;
+    const request = { source: copy?.stream ?? blob, compression, diffID, directory };
+    const written = await receiveLayer(request, { signal });
+    if (copy !== undefined) {
+      if (!copy.isComplete()) {
+        throw new TsbuildError(
+          'ARCHIVE',
+          `layer ${layer.digest}: its compressed data ends before the blob does`,
+        );
+      }
+      store.adoptBlob(copy.file, layer.digest);
+    }
+    adoptLayer(store, written);
+  });
+}
+
+interface Copy {
+  readonly file: string;
+  /** What is to be read in place of the source. */
+  readonly stream: Readable;
+  /** Whether the source ended, which is when it has verified itself. */
+  isComplete(): boolean;
+}
+
+/** Writes what passes by into a file. */
+function keepCopy(source: Readable, file: string): Copy {
+  const fd = openSync(file, 'wx', 0o644);
+  let complete = false;
+  const copy = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      try {
+        writeFully(fd, chunk);
+        done(null, chunk);
+      } catch (cause) {
+        done(diskError(cause, `write ${file}`) as Error);
+      }
+    },
+    flush(done) {
+      complete = true;
+      done();
+    },
+    destroy(error, done) {
+      closeSync(fd);
+      done(error);
+    },
+  });
+  // The callback is the pipeline's due; who reads the copy hears of the source's failure there.
+  return { file, stream: pipeline(source, copy, () => {}), isComplete: () => complete };
+}
