@@ -53,7 +53,14 @@ export function openEnvironment(
       return createExecutor({ home, entry: entryFile('executor'), env, onWarning });
     }),
     async [Symbol.asyncDispose]() {
-      for (const part of opened.reverse()) await part[Symbol.asyncDispose]();
+      for (const part of opened.reverse()) {
+        try {
+          await part[Symbol.asyncDispose]();
+        } catch (error) {
+          // A failed clean-up must not replace the error that the operation ends with.
+          onWarning(`clean-up failed: ${error instanceof Error ? error.message : String(error)}`);
+        }
+      }
     },
   };
 }
