@@ -48,7 +48,7 @@ function prepareMount(mount: ExecMount, context: MountContext): PreparedMount {
         typeOf(mount.source),
       );
     case 'tmpfs':
-      return prepared(tmpfs(mount), 'directory');
+      return tmpfs(mount);
     case 'secret':
       return prepared(bindMount(writeSecret(mount, context), target, { readonly: true }), 'file');
     case 'layers': {
@@ -63,11 +63,15 @@ function prepared(mount: RuntimeMount, type: MountPoint['type']): PreparedMount 
   return { mount, point: { target: mount.destination, type } };
 }
 
-function tmpfs(mount: Extract<ExecMount, { type: 'tmpfs' }>): RuntimeMount {
-  const { target, size, mode = 0o1777 } = mount;
-  const options = ['nosuid', 'nodev', `mode=${mode.toString(8)}`];
+function tmpfs(mount: Extract<ExecMount, { type: 'tmpfs' }>): PreparedMount {
+  const { target, size, mode } = mount;
+  const options = ['nosuid', 'nodev'];
+  if (mode !== undefined) options.push(`mode=${mode.toString(8)}`);
   if (size !== undefined) options.push(`size=${size}`);
-  return { destination: target, type: 'tmpfs', source: 'tmpfs', options };
+  return {
+    mount: { destination: target, type: 'tmpfs', source: 'tmpfs', options },
+    point: { target, type: 'directory', mode: mode ?? 0o1777 },
+  };
 }
 
 /** In the tmpfs of the executor: it is on no disk, and gone when the executor is. */

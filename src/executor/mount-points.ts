@@ -4,6 +4,7 @@
  * container has put something there. What stays is what stays with Docker: /dev, /proc and /sys.
  */
 import {
+  chmodSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -27,6 +28,8 @@ export interface MountPoint {
   /** Absolute, in the container. */
   readonly target: string;
   readonly type: 'directory' | 'file';
+  /** Of the place, if it must be made: runc gives a tmpfs the mode of the directory that it hides. */
+  readonly mode?: number;
 }
 
 export interface Owner {
@@ -44,12 +47,12 @@ interface Made {
 /** Makes what is missing of `points`, and returns a function that takes away what is still as it was made. */
 export function placeMountPoints(root: string, points: readonly MountPoint[]): () => void {
   const made: Made[] = [];
-  for (const { target, type } of points) {
+  for (const { target, type, mode = type === 'directory' ? 0o755 : 0o644 } of points) {
     if (isInside(target, points)) continue;
     const path = resolvePath(diskTree(root), target, { followLast: true }).path;
     const parents = missingParents(root, path);
-    for (const parent of parents) made.push(make(root, parent, 'directory'));
-    if (stat(root, path) === undefined) made.push(make(root, path, type));
+    for (const parent of parents) made.push(make(root, parent, 'directory', 0o755));
+    if (stat(root, path) === undefined) made.push(make(root, path, type, mode));
   }
   return () => {
     for (const item of made.toReversed()) takeAway(root, item);
@@ -83,11 +86,12 @@ export function isInside(target: string, points: readonly MountPoint[]): boolean
 
 const KEPT = ['dev', 'proc', 'sys'];
 
-function make(root: string, path: string, type: Made['type']): Made {
+function make(root: string, path: string, type: Made['type'], mode: number): Made {
   const parent = parentPath(path);
   const parentTime = lstatSync(at(root, parent), { bigint: true }).mtimeNs;
-  if (type === 'directory') mkdirSync(at(root, path), { mode: 0o755 });
-  else writeFileSync(at(root, path), '', { flag: 'wx', mode: 0o644 });
+  if (type === 'directory') mkdirSync(at(root, path));
+  else writeFileSync(at(root, path), '', { flag: 'wx' });
+  chmodSync(at(root, path), mode);
   setTime(root, parent, parentTime);
   return { path, type, parentTime };
 }

@@ -1,15 +1,15 @@
 /** Executors of real build processes, as root and as an ordinary user, each on a store of its own with busybox in it. */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecRequest, ExecResult } from '../../src/executor/protocol.ts';
-import type { Layer } from '../../src/layer/layer.ts';
+import type { Layer, LayerInput } from '../../src/layer/layer.ts';
 import { stackTree } from '../../src/layer/stack.ts';
 import { openStore, type Store } from '../../src/store/store.ts';
 import type { FileTree } from '../../src/tree/file-tree.ts';
-import { busyboxLayer } from './busybox.ts';
+import { busyboxLayer, makeLayer } from './busybox.ts';
 import { bundleEntries, type Entries } from './entries.ts';
 import type { ToDriver } from './executor-driver.ts';
 
@@ -46,8 +46,8 @@ export interface TestHome {
   readonly store: Store;
   readonly base: Layer;
   readonly entries: Entries;
-  /** Makes files of root the user's. */
-  give(...paths: string[]): void;
+  /** A layer in the store, the user's own. */
+  layer(inputs: readonly LayerInput[]): Layer;
   builder(options?: { readonly searchPath?: string }): TestBuilder;
   remove(): Promise<void>;
 }
@@ -67,7 +67,12 @@ export async function testHome(user: UserName): Promise<TestHome> {
   give(home);
   const builders: TestBuilder[] = [];
   return {
-    ...{ home, store, base, entries, give },
+    ...{ home, store, base, entries },
+    layer: (inputs) => {
+      const layer = makeLayer(store, inputs);
+      give(layer.tar, layer.index);
+      return layer;
+    },
     builder: ({ searchPath = process.env.PATH! } = {}) => {
       const builder = startBuilder({ entries, home, base, searchPath, ...ids });
       builders.push(builder);
@@ -143,6 +148,12 @@ const DEFAULTS: Omit<ExecRequest, 'id' | 'layers'> = {
   commit: {},
 };
 
+/** The host's programs, for what busybox has not. */
+export const HOST_PROGRAMS: ExecRequest['mounts'] = ['/usr', '/lib', '/lib64'].map((path) => ({
+  ...{ type: 'bind', readonly: true, target: path },
+  source: realpathSync(path),
+}));
+
 export function shell(script: string): Partial<ExecRequest> {
   return { args: ['/bin/sh', '-ec', script] };
 }
@@ -170,7 +181,7 @@ function startRun(
       if (message.type === 'failed') reject(Object.assign(new Error(), message.error, output));
       else {
         const { layer } = message.result;
-        resolve({ ...message.result, ...output, tree: stackTree(layer ? [layer] : []) });
+        resolve({ layer, ...message.result, ...output, tree: stackTree(layer ? [layer] : []) });
       }
     });
   });
