@@ -1,6 +1,6 @@
 /** A root filesystem of one layer: busybox, its applets as links, and the usual directories. */
 import { execFileSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { adoptLayer } from '../../src/layer/adopt.ts';
 import type { Layer, LayerInput } from '../../src/layer/layer.ts';
 import { writeLayer } from '../../src/layer/write.ts';
@@ -47,5 +47,10 @@ export function busyboxLayer(store: Store, extra: readonly LayerInput[] = []): L
 }
 
 export function makeLayer(store: Store, inputs: readonly LayerInput[]): Layer {
-  return adoptLayer(store, writeLayer(inputs, { directory: store.tempDir() }));
+  const directory = store.tempDir();
+  try {
+    return adoptLayer(store, writeLayer(inputs, { directory }));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
