@@ -1,6 +1,6 @@
 /** Between the store and registries: carries out `pull` and `push` of index.ts, and brings base images for builds. */
 import { type Environment, openEnvironment } from './environment.ts';
-import type { EventSink, StepKind } from './events.ts';
+import type { EventSink, StepInfo } from './events.ts';
 import { findStored } from './image/find.ts';
 import { findImage, type Image } from './image/image.ts';
 import { type PulledImage, pullImage } from './image/pull.ts';
@@ -15,6 +15,7 @@ import {
 } from './oci/reference.ts';
 import type { OperationContext } from './operation.ts';
 import type { PullOptions, PullResult, PushOptions, PushResult } from './options.ts';
+import { asStep } from './step-events.ts';
 
 export async function performPull(
   options: PullOptions,
@@ -64,7 +65,7 @@ async function pullAsStep(environment: Environment, request: PullRequest): Promi
   const reference = parseReference(request.reference);
   const source = (await environment.registry()).repository(reference);
   const { store } = environment;
-  return asStep('pull', reference, emit, (step) =>
+  return asStep(transferStep('pull', reference), emit, (step) =>
     pullImage({ store, source, reference, platform, step, emit, signal }),
   );
 }
@@ -113,40 +114,16 @@ export async function pushReference(
   const target = (await environment.registry()).repository(reference);
   const workers = await environment.workers();
   const { store } = environment;
-  const { descriptor } = await asStep('push', reference, rest.emit, (step) =>
+  const { descriptor } = await asStep(transferStep('push', reference), rest.emit, (step) =>
     pushImage({ ...rest, store, target, reference, workers, step }),
   );
   return { name: formatReference(reference), digest: descriptor.digest };
 }
 
-/** Tells of a transfer as one step. */
-async function asStep<T>(
-  kind: StepKind & ('pull' | 'push'),
-  reference: Reference,
-  emit: EventSink,
-  work: (step: string) => Promise<T>,
-): Promise<T> {
-  const step = `${kind} ${formatReference(reference)}`;
-  const started = performance.now();
-  const end = (outcome: 'done' | 'failed', message?: string) =>
-    emit({
-      type: 'step.end',
-      step,
-      outcome,
-      seconds: (performance.now() - started) / 1000,
-      ...(message ? { message } : {}),
-    });
-  emit({
-    type: 'plan',
-    steps: [{ id: step, kind, name: `${kind} ${familiarReference(reference)}` }],
-  });
-  emit({ type: 'step.start', step });
-  try {
-    const result = await work(step);
-    end('done');
-    return result;
-  } catch (error) {
-    end('failed', error instanceof Error ? error.message : String(error));
-    throw error;
-  }
+function transferStep(kind: 'pull' | 'push', reference: Reference): StepInfo {
+  return {
+    id: `${kind} ${formatReference(reference)}`,
+    kind,
+    name: `${kind} ${familiarReference(reference)}`,
+  };
 }

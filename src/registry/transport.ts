@@ -5,7 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
-import type { Dispatcher } from 'undici';
+import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { isLoopback } from './endpoint.ts';
 import { broken } from './error.ts';
 import type { Exchange, HttpBody, HttpRequest } from './http.ts';
@@ -100,8 +100,6 @@ export function createTransport(options: TransportOptions): Transport {
 }
 
 async function createPool(url: URL, options: TransportOptions): Promise<Dispatcher> {
-  // Loaded by the first request of a process: a build in which nothing changed needs no network.
-  const { Agent, EnvHttpProxyAgent } = await import('undici');
   const tls = options.tls?.(url.host);
   const connect = {
     timeout: CONNECT_MILLISECONDS,
