@@ -120,5 +120,5 @@ function createReceiver(
     }
     return { diffID, size, tar, index };
   };
-  return { write, finish, close: sink.close };
+  return { write, finish, close: () => sink.close() };
 }

@@ -3,7 +3,7 @@
  * into the buffer that is written, so each byte is copied by the kernel alone, and a small file costs no call of its own
  * on this side.
  */
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { writeFully } from '../host/atomic-file.ts';
 import { diskError } from '../host/disk-error.ts';
@@ -12,21 +12,24 @@ import { BLOCK, padding } from '../tar/entry.ts';
 /** Larger is no faster, and each worker holds one. */
 const BUFFER_BYTES = 1024 * 1024;
 
+/** A range of an open file. */
+export interface CopySource {
+  readonly fd: number;
+  readonly offset: number;
+  readonly size: number;
+  /** The file must end where the range does. */
+  readonly isWhole: boolean;
+}
+
 export interface TarSink {
   /** Bytes so far. */
   position(): number;
   put(bytes: Uint8Array): void;
   /**
-   * Appends `size` bytes of an open file, which `contentHash` sees too, and returns how many there were: fewer than
-   * `size` if the file ends before, one more (not appended) if `isWhole` and the file goes on behind them.
+   * Appends a range and gives its sha256 in hex, or '' if `isHashed` is false; `undefined` if the file is shorter, or if
+   * it goes on where it must not. Then the sink is of no more use.
    */
-  copy(
-    fd: number,
-    offset: number,
-    size: number,
-    isWhole: boolean,
-    contentHash: Hash | undefined,
-  ): number;
+  copy(source: CopySource, isHashed: boolean): string | undefined;
   /** Zeros up to a whole block. */
   pad(): void;
   /** Writes what is left; the hex sha256 of everything. */
@@ -37,70 +40,106 @@ export interface TarSink {
 
 /** @throws TsbuildError `DISK_FULL`, `STORE` from each call that may write. */
 export function openTarSink(file: string): TarSink {
-  const fd = attempt(file, () => openSync(file, 'wx', 0o644));
-  // One byte more than a file may fill: room to see that it has grown.
-  const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES + 1);
-  const hash = createHash('sha256');
-  let used = 0;
-  let flushed = 0;
-  let isOpen = true;
+  return new FileSink(file);
+}
 
-  const flush = () => {
-    const bytes = buffer.subarray(0, used);
-    hash.update(bytes);
-    attempt(file, () => writeFully(fd, bytes));
-    flushed += used;
-    used = 0;
-  };
-  const put = (bytes: Uint8Array) => {
+class FileSink implements TarSink {
+  readonly #file: string;
+  readonly #fd: number;
+  readonly #hash = createHash('sha256');
+  /** One byte more than may be used: room to see that a file has grown. */
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES + 1);
+  #used = 0;
+  #flushed = 0;
+  #isOpen = true;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.#fd = attempt(file, () => openSync(file, 'wx', 0o644));
+  }
+
+  position(): number {
+    return this.#flushed + this.#used;
+  }
+
+  put(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; ) {
-      const piece = bytes.subarray(at, at + BUFFER_BYTES - used);
-      buffer.set(piece, used);
-      used += piece.length;
+      const piece = bytes.subarray(at, at + BUFFER_BYTES - this.#used);
+      this.#buffer.set(piece, this.#used);
       at += piece.length;
-      if (used === BUFFER_BYTES) flush();
+      this.#advance(piece.length);
     }
-  };
-  const copy = (
-    source: number,
-    offset: number,
-    size: number,
-    isWhole: boolean,
-    contentHash: Hash | undefined,
-  ) => {
-    if (size <= BUFFER_BYTES && used + size > BUFFER_BYTES) flush();
-    for (let done = 0; ; ) {
-      const want = Math.min(size - done, BUFFER_BYTES - used);
-      const isLast = done + want === size;
-      const count = readSync(
-        source,
-        buffer,
-        used,
-        isLast && isWhole ? want + 1 : want,
-        offset + done,
+  }
+
+  copy(source: CopySource, isHashed: boolean): string | undefined {
+    if (source.size > BUFFER_BYTES) return this.#copyLarge(source, isHashed);
+    if (this.#used + source.size > BUFFER_BYTES) this.#flush();
+    if (!this.#fill(source, 0, source.size)) return undefined;
+    const bytes = this.#buffer.subarray(this.#used, this.#used + source.size);
+    const digest = isHashed ? hash('sha256', bytes, 'hex') : '';
+    this.#advance(source.size);
+    return digest;
+  }
+
+  pad(): void {
+    const zeros = padding(this.position());
+    if (zeros > 0) this.put(ZEROS.subarray(0, zeros));
+  }
+
+  finish(): string {
+    this.#flush();
+    this.close();
+    return this.#hash.digest('hex');
+  }
+
+  close(): void {
+    if (this.#isOpen) closeSync(this.#fd);
+    this.#isOpen = false;
+  }
+
+  #copyLarge(source: CopySource, isHashed: boolean): string | undefined {
+    const contentHash = isHashed ? createHash('sha256') : undefined;
+    for (let done = 0; done < source.size; ) {
+      const size = Math.min(source.size - done, BUFFER_BYTES - this.#used);
+      if (!this.#fill(source, done, size)) return undefined;
+      contentHash?.update(this.#buffer.subarray(this.#used, this.#used + size));
+      this.#advance(size);
+      done += size;
+    }
+    return contentHash?.digest('hex') ?? '';
+  }
+
+  /** Reads `size` bytes behind what is used; false if there are not as many, or one more than there may be. */
+  #fill(source: CopySource, done: number, size: number): boolean {
+    const probe = source.isWhole && done + size === source.size ? 1 : 0;
+    let count = 0;
+    while (count < size) {
+      const at = this.#used + count;
+      const read = readSync(
+        source.fd,
+        this.#buffer,
+        at,
+        size - count + probe,
+        source.offset + done + count,
       );
-      if (count > want) return size + 1;
-      contentHash?.update(buffer.subarray(used, used + count));
-      used += count;
-      done += count;
-      if (used === BUFFER_BYTES) flush();
-      if (done === size || count === 0) return done;
+      if (read === 0) return false;
+      count += read;
     }
-  };
-  const pad = () => {
-    const zeros = padding(flushed + used);
-    if (zeros > 0) put(ZEROS.subarray(0, zeros));
-  };
-  const close = () => {
-    if (isOpen) closeSync(fd);
-    isOpen = false;
-  };
-  const finish = () => {
-    flush();
-    close();
-    return hash.digest('hex');
-  };
-  return { position: () => flushed + used, put, copy, pad, finish, close };
+    return count === size;
+  }
+
+  #advance(size: number): void {
+    this.#used += size;
+    if (this.#used === BUFFER_BYTES) this.#flush();
+  }
+
+  #flush(): void {
+    const bytes = this.#buffer.subarray(0, this.#used);
+    this.#hash.update(bytes);
+    attempt(this.#file, () => writeFully(this.#fd, bytes));
+    this.#flushed += this.#used;
+    this.#used = 0;
+  }
 }
 
 const ZEROS = Buffer.alloc(BLOCK);

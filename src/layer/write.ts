@@ -2,7 +2,7 @@
  * Writes a layer: tar and index in one pass over the input, every byte read once and hashed as it goes by. Synchronous,
  * for a worker thread: 20,000 small files are mostly system calls, and a promise for each would cost more than they do.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, isTsbuildError, TsbuildError } from '../errors.ts';
@@ -99,26 +99,32 @@ const MARK = { type: 'file', mode: 0, uid: 0, gid: 0, size: 0, mtime: 0n } as co
 function writeNode(writer: Writer, path: string, input: FileNode, isOpaque: boolean): void {
   const node = clampTime(input, writer.latest);
   const first = node.inode === undefined ? undefined : writer.links.get(node.inode);
-  if (first !== undefined) {
-    writer.sink.put(
-      encodeHeader({
-        ...first.node,
-        name: path,
-        type: 'link',
-        size: 0,
-        linkName: first.path,
-        xattrs: undefined,
-      }),
-    );
-    writer.set.put({ path, node: first.node });
-    return;
-  }
-  const name = node.type === 'directory' ? `${path === '' ? '.' : path}/` : path;
-  writer.sink.put(encodeHeader({ ...node, name, linkName: node.linkTarget }));
+  const written = first?.node ?? writeFirst(writer, path, node);
+  if (first !== undefined) writer.sink.put(encodeHeader(linkHeader(path, node, first.path)));
+  writer.set.put(isOpaque ? { path, node: written, opaque: true } : { path, node: written });
+}
+
+/** A node that is no link to one written before. */
+function writeFirst(writer: Writer, path: string, node: FileNode): LayerNode {
+  writer.sink.put(encodeHeader(nodeHeader(path, node)));
   const written = node.type === 'file' ? writeContent(writer, path, node) : node;
   if (node.inode !== undefined && node.type !== 'directory')
     writer.links.set(node.inode, { path, node: written });
-  writer.set.put(isOpaque ? { path, node: written, opaque: true } : { path, node: written });
+  return written;
+}
+
+function nodeHeader(path: string, node: FileNode): TarHeader {
+  const { type, mode, uid, gid, size, mtime, device, xattrs, linkTarget } = node;
+  const name = type === 'directory' ? `${path === '' ? '.' : path}/` : path;
+  return { name, type, mode, uid, gid, size, mtime, device, xattrs, linkName: linkTarget };
+}
+
+function linkHeader(
+  path: string,
+  { mode, uid, gid, mtime }: FileNode,
+  linkName: string,
+): TarHeader {
+  return { name: path, type: 'link', mode, uid, gid, size: 0, mtime, linkName };
 }
 
 function clampTime(node: FileNode, latest: bigint | undefined): FileNode {
@@ -126,37 +132,48 @@ function clampTime(node: FileNode, latest: bigint | undefined): FileNode {
 }
 
 function writeContent(writer: Writer, path: string, node: FileNode): LayerNode {
-  const { sink } = writer;
   const { content, size } = node;
-  const offset = sink.position();
-  const hash = node.sha256 === undefined ? createHash('sha256') : undefined;
+  const offset = writer.sink.position();
   if (content === undefined) throw new TypeError(`file without content: ${path}`);
-  if ('bytes' in content) {
-    if (content.bytes.length !== size)
-      throw new TypeError(`content is not of the node's size: ${path}`);
-    hash?.update(content.bytes);
-    sink.put(content.bytes);
-  } else if (size > 0) {
-    const copied = copyContent(writer, path, content, size, hash);
-    if (copied !== size) throw changed(path);
-  }
-  sink.pad();
-  const sha256 = node.sha256 ?? hash!.digest('hex');
-  return { ...node, sha256, content: { file: writer.tar, offset, size } };
+  const found = 'bytes' in content ? content.bytes.length : content.size;
+  if (found !== size) throw new TypeError(`content is not of the node's size: ${path}`);
+  const sha256 = putContent(writer, path, content, node.sha256);
+  writer.sink.pad();
+  const { mode, uid, gid, mtime, xattrs, inode } = node;
+  // Spelt out: spreading costs more than all else here, and every node gets the same shape.
+  return {
+    type: 'file',
+    mode,
+    uid,
+    gid,
+    size,
+    mtime,
+    xattrs,
+    inode,
+    sha256,
+    content: { file: writer.tar, offset, size },
+  };
 }
 
-function copyContent(
+/** Returns the content's sha256, `known` if that is there: it is not computed again. */
+function putContent(
   writer: Writer,
   path: string,
-  content: Extract<Content, { file: string }>,
-  size: number,
-  hash: ReturnType<typeof createHash> | undefined,
-): number {
-  if (content.size !== size) throw new TypeError(`content is not of the node's size: ${path}`);
+  content: Content,
+  known: string | undefined,
+): string {
+  if ('bytes' in content) {
+    writer.sink.put(content.bytes);
+    return known ?? hash('sha256', content.bytes, 'hex');
+  }
+  const { file, offset, size } = content;
+  if (size === 0) return known ?? EMPTY_SHA256;
   try {
-    const fd = openSource(writer, content.file);
     // Content of a tar never begins at 0: what does is a file as a whole, and must end where its size says.
-    return writer.sink.copy(fd, content.offset, size, content.offset === 0, hash);
+    const source = { fd: openSource(writer, file), offset, size, isWhole: offset === 0 };
+    const found = writer.sink.copy(source, known === undefined);
+    if (found === undefined) throw changed(path);
+    return known ?? found;
   } catch (cause) {
     if (isTsbuildError(cause) || errnoOf(cause) === undefined) throw cause;
     throw new TsbuildError('CONTEXT', `read ${displayName(path)}: ${(cause as Error).message}`, {
@@ -164,6 +181,8 @@ function copyContent(
     });
   }
 }
+
+const EMPTY_SHA256 = hash('sha256', '', 'hex');
 
 /** What was a file when it was listed may have become a symlink to elsewhere, or a fifo that nobody writes to. */
 const SAFE_READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
