@@ -10,6 +10,7 @@ import { diskError } from '../host/disk-error.ts';
 import { displayName, fsPath } from '../host/path-bytes.ts';
 import { type DiffID, digestFromHex } from '../oci/digest.ts';
 import { END_OF_ARCHIVE, encodeHeader } from '../tar/encode.ts';
+import type { TarHeader } from '../tar/entry.ts';
 import type { Content, FileNode } from '../tree/file-tree.ts';
 import { createEntrySet, type EntrySet } from './entry-set.ts';
 import { encodeIndex } from './index-encode.ts';
