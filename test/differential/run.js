@@ -1,0 +1,107 @@
+/**
+ * `npm run differential [-- PATTERN …]`: builds each case of fixtures/differential with a Docker Engine and with tsbuild,
+ * and compares success, every file, and the configuration. Needs an engine: DIFF_DOCKER (default `docker`; for instance
+ * `chroot /opt/peers docker`), and DIFF_DIR, a directory that both see at the same path (default: a temporary one).
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadBase } from './base.js';
+import { readCase, writeCase } from './case-file.js';
+import { compareConfigs, compareFiles } from './compare.js';
+
+const root = resolve(fileURLToPath(import.meta.url), '../../..');
+const docker = (process.env.DIFF_DOCKER ?? 'docker').split(' ');
+const tsbuild = [process.execPath, join(root, 'dist/tsbuild.js')];
+const scratch = mkdtempSync(join(process.env.DIFF_DIR ?? tmpdir(), 'differential-'));
+const env = { ...process.env, TSBUILD_HOME: join(scratch, 'home'), DOCKER_BUILDKIT: '1' };
+
+function run([command, ...args], more, options = {}) {
+  const result = spawnSync(command, [...args, ...more], {
+    env,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+    timeout: 120_000,
+    ...options,
+  });
+  if (result.error) throw result.error;
+  return result;
+}
+
+function main() {
+  const patterns = process.argv.slice(2);
+  const directory = join(root, 'fixtures/differential');
+  const files = readdirSync(directory)
+    .filter(
+      (name) =>
+        name.endsWith('.txt') && (patterns.length === 0 || patterns.some((p) => name.includes(p))),
+    )
+    .sort();
+  loadBase({ run, docker, tsbuild, scratch });
+  const outcome = { same: 0, accepted: 0, different: [] };
+  for (const file of files) {
+    const differences = compareCase(join(directory, file));
+    const { accepted } = readCase(join(directory, file));
+    if (differences.length === 0) outcome.same += 1;
+    else if (accepted !== undefined) outcome.accepted += 1;
+    else outcome.different.push(file);
+    const mark =
+      differences.length === 0 ? 'same     ' : accepted === undefined ? 'DIFFERENT' : 'accepted ';
+    console.log(
+      `${mark} ${basename(file, '.txt')}${differences.length > 0 && accepted ? `: ${accepted}` : ''}`,
+    );
+    if (accepted === undefined)
+      for (const difference of differences.slice(0, 30)) console.log(`          ${difference}`);
+  }
+  console.log(
+    `${outcome.same} same, ${outcome.accepted} accepted, ${outcome.different.length} different`,
+  );
+  return outcome.different.length === 0 ? 0 : 1;
+}
+
+function compareCase(file) {
+  const name = `diff-${basename(file, '.txt').toLowerCase()}`;
+  const parsed = readCase(file);
+  const context = join(scratch, name);
+  mkdirSync(context);
+  writeCase(parsed, context);
+  const flags = parsed.flags.map((flag) => flag.replaceAll('@CONTEXT@', context));
+  const theirs = build(
+    [...docker, 'buildx', 'build', '--network=host'],
+    name,
+    flags,
+    context,
+    'theirs.tar',
+  );
+  const ours = build([...tsbuild, 'build'], name, flags, context, 'ours.tar');
+  if (theirs.ok !== ours.ok) {
+    const said = (side) => side.stderr.trim().split('\n').slice(-6).join('\n            ');
+    return [
+      `engine ${theirs.ok ? 'builds' : 'refuses'}, tsbuild ${ours.ok ? 'builds' : 'refuses'}`,
+      said(theirs.ok ? ours : theirs),
+    ];
+  }
+  if (!theirs.ok) return [];
+  const config = (side) => JSON.parse(run(side, [name]).stdout)[0];
+  return [
+    ...compareFiles(theirs.tar, ours.tar),
+    ...compareConfigs(config([...docker, 'image', 'inspect']), config([...tsbuild, 'inspect'])),
+  ];
+}
+
+function build(command, name, flags, context, output) {
+  const tar = join(scratch, output);
+  const image = run(command, [...flags, '-t', name, context]);
+  if (image.status !== 0) return { ok: false, stderr: image.stderr };
+  const files = run(command, [...flags, '-o', `type=tar,dest=${tar}`, context]);
+  if (files.status !== 0) throw new Error(`cannot write the files of ${name}: ${files.stderr}`);
+  return { ok: true, tar, stderr: image.stderr };
+}
+
+try {
+  process.exitCode = main();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
