@@ -5,10 +5,11 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { digestOf, isDigest, parseDigest } from '../oci/digest.ts';
 import { MAX_MANIFEST_BYTES } from '../oci/manifest.ts';
 import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from '../oci/media-types.ts';
-import { broken, nonsense } from './error.ts';
+import { broken, nonsense, RegistryError } from './error.ts';
 import { discard, type HttpResponse, header, headerSize, readBounded } from './http.ts';
+import { withRetries } from './retry.ts';
 import { pullScope, pushScope } from './scope.ts';
-import type { Session } from './session.ts';
+import type { Call, Session } from './session.ts';
 
 const ACCEPT = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST].join(', ');
 
@@ -51,26 +52,21 @@ export async function fetchManifest(
   tagOrDigest: string,
   { signal }: CallOptions = {},
 ): Promise<FetchedManifest | undefined> {
-  const url = manifestPath(repository, tagOrDigest);
-  const response = await session.call({
+  const call: Call = {
     method: 'GET',
-    url,
+    url: manifestPath(repository, tagOrDigest),
     headers: { accept: ACCEPT },
     scopes: [pullScope(repository)],
     expect: [200, 404],
     ...(signal ? { signal } : {}),
-  });
-  if (response.status === 404) {
-    await discard(response);
-    return undefined;
-  }
-  const request = { method: 'GET', url: response.url } as const;
-  const bytes = await readBounded(response.body, MAX_MANIFEST_BYTES + 1).catch((cause: unknown) => {
-    signal?.throwIfAborted();
-    throw broken(request, cause);
-  });
-  if (bytes.length > MAX_MANIFEST_BYTES)
-    throw nonsense(request, 'the manifest is larger than 4 MiB');
+  };
+  // An answer that breaks off is asked for again like one that did not come.
+  const { response, bytes } = await withRetries(
+    session.policy,
+    () => readOnce(session, call),
+    signal,
+  );
+  if (response.status === 404) return undefined;
   const digest = digestOf(bytes);
   const promised = isDigest(tagOrDigest) ? tagOrDigest : header(response, 'docker-content-digest');
   if (promised?.startsWith('sha256:') && promised !== digest) {
@@ -83,6 +79,23 @@ export async function fetchManifest(
     bytes,
     descriptor: { mediaType: mediaTypeOf(response, bytes), digest, size: bytes.length },
   };
+}
+
+async function readOnce(
+  session: Session,
+  call: Call,
+): Promise<{ response: HttpResponse; bytes: Buffer }> {
+  const response = await session.callOnce(call);
+  const request = { method: call.method, url: response.url };
+  try {
+    const bytes = await readBounded(response.body, MAX_MANIFEST_BYTES + 1);
+    if (bytes.length > MAX_MANIFEST_BYTES)
+      throw nonsense(request, 'the manifest is larger than 4 MiB');
+    return { response, bytes };
+  } catch (cause) {
+    call.signal?.throwIfAborted();
+    throw cause instanceof RegistryError ? cause : broken(request, cause);
+  }
 }
 
 /** Stores a document under a tag or its digest. */

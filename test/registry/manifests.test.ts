@@ -149,10 +149,7 @@ test('bytes that are not what their descriptor says are not pushed', async () =>
 test('a warning of the registry is told once', async () => {
   const registry = await testRegistry({
     intercept: (_request, response) => {
-      response.setHeader('warning', [
-        '299 - "this registry \\"old\\" goes away"',
-        '110 - "stale"',
-      ]);
+      response.setHeader('warning', ['299 - "this registry \\"old\\" goes away"', '110 - "stale"']);
       return false;
     },
   });
