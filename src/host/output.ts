@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { TsbuildError } from '../errors.ts';
+import { errnoOf, TsbuildError } from '../errors.ts';
 import { writeFully } from './atomic-file.ts';
 import { diskError } from './disk-error.ts';
 
@@ -118,18 +118,30 @@ function guarded<T>(what: string, work: () => T): T {
 
 /** One write at a time, so that the buffer may be used again and memory stays bounded however slow the reader is. */
 function streamSink(stream: Writable, signal: AbortSignal | undefined): Sink {
-  // Without a listener, a reader that goes away would be an uncaught error; the write's callback tells us.
+  // Without a listener, a reader that goes away would be an uncaught error; the write itself tells us.
   const ignore = () => {};
   stream.on('error', ignore);
   const write = (bytes: Uint8Array) =>
     new Promise<void>((resolve, reject) => {
-      const abort = () => reject(signal?.reason);
-      signal?.addEventListener('abort', abort, { once: true });
-      stream.write(bytes, (error) => {
+      const settle = (done: () => void) => {
         signal?.removeEventListener('abort', abort);
-        if (error) reject(diskError(error, 'write to the output stream', 'OUTPUT'));
-        else resolve();
-      });
+        stream.off('close', closed);
+        done();
+      };
+      const abort = () => settle(() => reject(signal?.reason));
+      // A stream that is destroyed need not call back for a write that was under way.
+      const closed = () => settle(() => reject(streamError(stream.errored)));
+      signal?.addEventListener('abort', abort, { once: true });
+      stream.once('close', closed);
+      stream.write(bytes, (error) =>
+        settle(() => (error ? reject(streamError(error)) : resolve())),
+      );
     });
   return { write, commit: () => {}, close: () => void stream.off('error', ignore) };
+}
+
+function streamError(cause: Error | null): unknown {
+  const why =
+    errnoOf(cause) === 'EPIPE' || cause === null ? 'nobody reads it any more' : cause.message;
+  return new TsbuildError('OUTPUT', `write to the output stream: ${why}`, { cause });
 }

@@ -7,7 +7,7 @@ import { receiveLayer } from '../layer/receive.ts';
 import { parseImageConfig } from '../oci/config.ts';
 import { type DiffID, digestOf } from '../oci/digest.ts';
 import { check, parseJson } from '../oci/manifest.ts';
-import { OCI_CONFIG, OCI_LAYER } from '../oci/media-types.ts';
+import { type Compression, OCI_CONFIG, OCI_LAYER } from '../oci/media-types.ts';
 import { formatReference, parseReference } from '../oci/reference.ts';
 import type { Store } from '../store/store.ts';
 import { inTempDir } from '../store/temp.ts';
@@ -104,7 +104,12 @@ export async function receiveMember(
 ): Promise<Layer> {
   const { signal, onProgress } = options;
   return inTempDir(store, async (directory) => {
-    const request = { source: member.open(), compression: member.compression(), diffID, directory };
+    const request = {
+      source: member.open(),
+      compression: layerCompressionOf(member),
+      diffID,
+      directory,
+    };
     try {
       const written = await receiveLayer(request, {
         ...(signal ? { signal } : {}),
@@ -121,6 +126,14 @@ export async function receiveMember(
       );
     }
   });
+}
+
+function layerCompressionOf(member: Member): Compression {
+  const compression = member.compression();
+  if (compression === 'bzip2' || compression === 'xz') {
+    throw archiveError(`it is compressed with ${compression}, which layers cannot be`, member.name);
+  }
+  return compression;
 }
 
 /** A name that an archive gives, in full. @throws TsbuildError `ARCHIVE` */

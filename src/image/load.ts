@@ -37,7 +37,7 @@ export async function loadImages(
 ): Promise<readonly LoadedImage[]> {
   await using _lease = await useStore(store, options.signal);
   return inTempDir(store, async (directory) => {
-    using archive = await openArchive(source, directory, options.signal);
+    const archive = await openArchive(source, directory, options.signal);
     const isLayout = archive.has('oci-layout') && archive.has('index.json');
     if (!isLayout && !archive.has('manifest.json')) throw notImages(archive.has('repositories'));
     const found = await (isLayout ? loadLayout : loadDockerArchive)(store, archive, options);

@@ -12,7 +12,8 @@ import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { familiarReference, parseReference } from '../oci/reference.ts';
 import { formatIndex, layoutFile, REF_NAME } from '../store/layout.ts';
 import type { Store } from '../store/store.ts';
-import { type ArchiveMember, writeArchive } from './archive.ts';
+import { type ArchiveMember, packArchive } from '../tar/archive.ts';
+
 import { readManifest } from './image.ts';
 import { defaultManifest, listManifests } from './select.ts';
 
@@ -33,7 +34,7 @@ export async function saveImages(
   format: 'docker' | 'oci',
   output: Output,
 ): Promise<void> {
-  const json = (value: unknown) => Buffer.from(JSON.stringify(value));
+  const text = (bytes: string) => ({ bytes: Buffer.from(bytes) });
   const blobs = new Map(
     images
       .flatMap(({ descriptor }) => graphOf(store, descriptor))
@@ -41,19 +42,19 @@ export async function saveImages(
   );
   const digests = [...blobs.keys()].sort();
   const members: ArchiveMember[] = [
-    { name: 'oci-layout', content: Buffer.from(layoutFile()) },
-    { name: 'index.json', content: Buffer.from(formatIndex(indexEntries(images))) },
+    { name: 'oci-layout', content: text(layoutFile()) },
+    { name: 'index.json', content: text(formatIndex(indexEntries(images))) },
     ...(format === 'docker'
-      ? [{ name: 'manifest.json', content: json(dockerManifest(store, images)) }]
+      ? [{ name: 'manifest.json', content: text(JSON.stringify(dockerManifest(store, images))) }]
       : []),
-    { name: 'blobs/' },
-    { name: 'blobs/sha256/' },
+    { name: 'blobs' },
+    { name: 'blobs/sha256' },
     ...digests.map((digest) => ({
       name: blobName(digest),
-      content: { file: store.blobPath(digest), size: blobs.get(digest)!.size },
+      content: { file: store.blobPath(digest), offset: 0, size: blobs.get(digest)!.size },
     })),
   ];
-  await writeArchive(members, output);
+  for await (const bytes of packArchive(members)) await output.put(bytes);
   output.commit();
 }
 

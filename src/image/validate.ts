@@ -5,13 +5,13 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { TsbuildError } from '../errors.ts';
-import { inflateStream } from '../layer/inflate.ts';
 import { parseImageConfig } from '../oci/config.ts';
 import type { Fetcher } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type DiffID, digestFromHex } from '../oci/digest.ts';
 import { isIndex, type Manifest, parseManifestOrIndex } from '../oci/manifest.ts';
 import { layerCompression } from '../oci/media-types.ts';
+import { inflateStream } from '../tar/inflate.ts';
 import { feedTar } from '../tar/scan.ts';
 import { readDocument } from './copy-graph.ts';
 import { isAttestation } from './select.ts';
