@@ -1,8 +1,9 @@
 /** A live executor: requests go to it, answers come back to who waits for them, and if it dies they all hear of it. */
 import type { ChildProcess } from 'node:child_process';
 import { TsbuildError } from '../errors.ts';
+import { fromPlainError } from '../host/error-transport.ts';
 import { launchFailure } from './launch-failure.ts';
-import { type FromExecutor, type ToExecutor, unpackError } from './messages.ts';
+import type { FromExecutor, ToExecutor } from './messages.ts';
 import type { ExecOptions, ExecRequest, ExecResult } from './protocol.ts';
 
 export interface Connection {
@@ -94,7 +95,7 @@ function settle(
   }
   waiting.delete(message.run);
   if (message.type === 'done') call?.resolve(message.result);
-  else call?.reject(unpackError(message.error));
+  else call?.reject(fromPlainError(message.error));
 }
 
 /** Waits for the answer also when aborted: it says that the container is dead. Then rejects with the signal's reason. */

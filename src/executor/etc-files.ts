@@ -13,9 +13,11 @@ export interface EtcFile {
 export function etcFiles(request: ExecRequest): EtcFile[] {
   const readonly = request.commit !== undefined;
   const hostname = hostnameOf(request);
+  const hosts =
+    !readonly && request.network === 'host' ? hostsOfHost(hostname) : ownHosts(hostname);
   const files = [
-    { target: '/etc/hosts', text: hostsFile(hostname, request.addHosts), readonly },
-    { target: '/etc/resolv.conf', text: resolvConf(), readonly },
+    { target: '/etc/hosts', text: hosts + extraHosts(request.addHosts), readonly },
+    { target: '/etc/resolv.conf', text: readIfThere('/etc/resolv.conf'), readonly },
   ];
   return readonly
     ? files
@@ -27,17 +29,21 @@ export function hostnameOf(request: ExecRequest): string {
 }
 
 /** As Docker Engine writes it. */
-export function hostsFile(hostname: string, addHosts: ExecRequest['addHosts']): string {
-  const lines = [
-    `127.0.0.1\tlocalhost ${hostname}`,
-    '::1\tlocalhost ip6-localhost ip6-loopback',
-    ...addHosts.map(([name, address]) => `${address}\t${name}`),
-  ];
-  return `${lines.join('\n')}\n`;
+function ownHosts(hostname: string): string {
+  return `127.0.0.1\tlocalhost ${hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n`;
 }
 
-/** The host's own, since the container is on its network or on none. */
-export function resolvConf(path = '/etc/resolv.conf'): string {
+/** A container on the host's network finds what the host finds, and itself. */
+function hostsOfHost(hostname: string): string {
+  const text = readIfThere('/etc/hosts');
+  return `${text}${text.endsWith('\n') ? '' : '\n'}127.0.0.1\t${hostname}\n`;
+}
+
+function extraHosts(addHosts: ExecRequest['addHosts']): string {
+  return addHosts.map(([name, address]) => `${address}\t${name}\n`).join('');
+}
+
+function readIfThere(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {

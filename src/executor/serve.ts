@@ -1,7 +1,10 @@
 /** The executor's side of the channel: requests come in, are run side by side, and are answered. */
 import { join } from 'node:path';
+import { isTsbuildError, TsbuildError } from '../errors.ts';
+import { diskError } from '../host/disk-error.ts';
+import { toPlainError } from '../host/error-transport.ts';
 import { type Cleaner, createCleaner } from './cleaner.ts';
-import { type FromExecutor, packError, type Session, type ToExecutor } from './messages.ts';
+import type { FromExecutor, Session, ToExecutor } from './messages.ts';
 import type { ExecRequest } from './protocol.ts';
 import { type RunCall, runRequest, type Workshop } from './run-request.ts';
 import { openWorkshop } from './workshop.ts';
@@ -33,7 +36,7 @@ export function serve(channel: Channel): void {
       await channel.send({ type: 'done', run, result });
       cleaner.clean();
     } catch (error) {
-      await channel.send({ type: 'failed', run, error: packError(error) });
+      await channel.send({ type: 'failed', run, error: toPlainError(asOurs(error)) });
     } finally {
       runs.delete(run);
     }
@@ -99,4 +102,14 @@ async function open(session: Session, onWarning: (message: string) => void): Pro
   );
   if (session.stale.length > 0) cleaner.clean();
   return { workshop, cleaner };
+}
+
+/** A full disk has its own code; any other error that nobody foresaw is told with its stack. */
+function asOurs(error: unknown): unknown {
+  const known = diskError(error, 'run a step', 'EXECUTOR');
+  if (isTsbuildError(known) || !(error instanceof Error) || error.name === 'AbortError')
+    return known;
+  return new TsbuildError('EXECUTOR', `run a step: ${error.stack ?? error.message}`, {
+    cause: error,
+  });
 }
