@@ -24,16 +24,15 @@ export function platformArgs(
 
 const PROXY_NAMES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
 
-export function isProxyArg(name: string): boolean {
-  return (
-    PROXY_NAMES.includes(name.toUpperCase()) &&
-    (name === name.toUpperCase() || name === name.toLowerCase())
-  );
-}
-
-/** `NAME=value` for each proxy argument that was given; never part of a key or of the history. */
+/**
+ * `NAME=value` for each proxy argument that was given, in upper and lower case whichever was given, since programs differ
+ * in which one they read. Never part of a key or of the history.
+ */
 export function proxyEnv(buildArgs: Readonly<Record<string, string>>): string[] {
-  return Object.entries(buildArgs)
-    .filter(([name]) => isProxyArg(name))
-    .map(([name, value]) => `${name}=${value}`);
+  const given = (name: string) => (Object.hasOwn(buildArgs, name) ? buildArgs[name] : undefined);
+  return PROXY_NAMES.flatMap((name) => {
+    const lower = name.toLowerCase();
+    const value = given(name) ?? given(lower);
+    return value === undefined ? [] : [`${name}=${value}`, `${lower}=${value}`];
+  });
 }

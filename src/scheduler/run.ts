@@ -64,7 +64,7 @@ async function execute(
   await using mounts = await prepareMounts(context, environment);
   const tail = createLogTail();
   const executor = await environment.executor();
-  const env = [...step.op.env, ...step.op.proxyEnv, ...mounts.env];
+  const env = [...step.op.env, ...withoutNames(step.op.proxyEnv, step.op.env), ...mounts.env];
   const onOutput = (stream: 'stdout' | 'stderr', bytes: Uint8Array) => {
     tail.add(bytes);
     log(stream, bytes);
@@ -75,6 +75,13 @@ async function execute(
   );
   if (result.exitCode !== 0) throw failure(step.op, result, mounts.redact(tail.lines()));
   return result.layer;
+}
+
+/** What ENV says of a variable comes before what the command line says of proxies. */
+function withoutNames(entries: readonly string[], named: readonly string[]): string[] {
+  const nameOf = (entry: string) => entry.slice(0, entry.indexOf('='));
+  const names = new Set(named.map(nameOf));
+  return entries.filter((entry) => !names.has(nameOf(entry)));
 }
 
 function networkOf(op: RunOp, environment: RunEnvironment): 'host' | 'none' {

@@ -175,7 +175,7 @@ describe('variables', () => {
     const [step] = runs(
       await plan('FROM busybox\nRUN x', { buildArgs: { https_proxy: 'http://p' } }),
     );
-    expect(step!.op.proxyEnv).toEqual(['https_proxy=http://p']);
+    expect(step!.op.proxyEnv).toEqual(['HTTPS_PROXY=http://p', 'https_proxy=http://p']);
     expect(envOf(step)).toEqual([]);
   });
 });
