@@ -9,7 +9,7 @@ import { diskError } from '../host/disk-error.ts';
 import { createHasher, type Expected } from '../host/hash-stream.ts';
 import type { Workers } from '../host/workers.ts';
 import { combineCrc32 } from './crc32-combine.ts';
-import type { CompressedRange, RangeRequest } from './deflate-range.ts';
+import { type CompressedRange, outputBytes, type RangeRequest } from './deflate-range.ts';
 
 export interface CompressRequest {
   readonly layer: { readonly tar: string; readonly size: number };
@@ -32,6 +32,7 @@ export const COMPRESS_TASK = 'layer.compress';
 
 /** Smaller ranges cost messages, larger ones memory; zstd cannot look back beyond its range. */
 const RANGE_BYTES = { gzip: 1024 * 1024, zstd: 4 * 1024 * 1024 };
+/** gzip 5 takes three quarters of the time of 6, but text comes out up to 8 % larger. */
 const LEVELS = { gzip: 6, zstd: 3 };
 
 /** RFC 1952, 2.3: no name, no time, no particular system: nothing but the bytes should matter. */
@@ -55,10 +56,10 @@ export async function compressLayer(
     if (format === 'gzip') write(GZIP_HEADER);
     let crc = 0;
     let done = 0;
-    for await (const { range, size } of compressedRanges(request, options)) {
+    for await (const range of compressedRanges(request, options)) {
       write(range.bytes);
-      crc = combineCrc32(crc, range.crc, size);
-      done += size;
+      crc = combineCrc32(crc, range.crc, range.plainSize);
+      done += range.plainSize;
       options.onProgress?.(done);
     }
     if (format === 'gzip') {
@@ -82,39 +83,53 @@ function createTarget(target: string): number {
 }
 
 interface Finished {
-  readonly range: CompressedRange;
-  readonly size: number;
+  /** Lent until the next range is asked for. */
+  readonly bytes: Uint8Array;
+  readonly crc: number;
+  readonly plainSize: number;
 }
 
-/** The ranges in order; the next ones are in work already. Bounded, whatever the layer's size. */
+/**
+ * The ranges in order; the next ones are in work already. Memory is bounded, whatever the layer's size: each range in
+ * work has a buffer that is shared with its worker, and that the next range takes over.
+ */
 async function* compressedRanges(
   request: CompressRequest,
   options: CompressOptions,
 ): AsyncGenerator<Finished> {
   const { layer, format } = request;
-  const { workers, concurrency = 4, signal } = options;
-  const level = request.level ?? LEVELS[format];
   const stop = new AbortController();
-  const aborted = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
-  const pending: Promise<Finished>[] = [];
+  const signal =
+    options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
+  const pending: Promise<Finished & { output: SharedArrayBuffer }>[] = [];
   let offset = 0;
-  const startNext = () => {
+  const start = (output: SharedArrayBuffer) => {
     if (offset >= layer.size) return;
     const size = Math.min(RANGE_BYTES[format], layer.size - offset);
-    const input: RangeRequest = { tar: layer.tar, offset, size, format, level };
+    const level = request.level ?? LEVELS[format];
+    const input: RangeRequest = { tar: layer.tar, offset, size, format, level, output };
     offset += size;
-    const running = workers.run(COMPRESS_TASK, input, { signal: aborted });
-    const finished = running.then((range) => ({ range: range as CompressedRange, size }));
+    const finished = options.workers.run(COMPRESS_TASK, input, { signal }).then((result) => {
+      const range = result as CompressedRange;
+      return {
+        bytes: new Uint8Array(output, 0, range.size),
+        crc: range.crc,
+        plainSize: size,
+        output,
+      };
+    });
     // Awaited in order; until its turn a failure must not count as unhandled.
     finished.catch(() => {});
     pending.push(finished);
   };
   try {
-    for (let i = 0; i < concurrency; i += 1) startNext();
+    const count = Math.min(options.concurrency ?? 4, Math.ceil(layer.size / RANGE_BYTES[format]));
+    for (let i = 0; i < count; i += 1)
+      start(new SharedArrayBuffer(outputBytes(RANGE_BYTES[format])));
     for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
       const finished = await next;
-      startNext();
       yield finished;
+      start(finished.output);
     }
   } finally {
     if (pending.length > 0) stop.abort();

@@ -14,12 +14,20 @@ export interface RangeRequest {
   readonly size: number;
   readonly format: 'gzip' | 'zstd';
   readonly level: number;
+  /** Of {@link outputBytes}: where the result is put. The caller uses it again for another range. */
+  readonly output: SharedArrayBuffer;
 }
 
 export interface CompressedRange {
-  readonly bytes: Uint8Array;
+  /** Bytes at the start of `output`. */
+  readonly size: number;
   /** Of the plain bytes; 0 for zstd, which does not need it. */
   readonly crc: number;
+}
+
+/** Room for a range of this size that cannot be squeezed at all. */
+export function outputBytes(size: number): number {
+  return size + Math.ceil(size / 100) + 1024;
 }
 
 /** Deflate's window: what a block may refer back to (RFC 1951, 2). */
@@ -33,14 +41,20 @@ const MAX_STORED = 65535;
 export function compressRange(request: RangeRequest): CompressedRange {
   const before = request.format === 'gzip' ? Math.min(WINDOW, request.offset) : 0;
   const input = readRange(request.tar, request.offset - before, before + request.size);
-  if (request.format === 'zstd') return { bytes: zstdFrame(input, request.level), crc: 0 };
-  const parts: Buffer[] = [];
+  const output = Buffer.from(request.output);
+  if (request.format === 'zstd')
+    return { size: zstdFrame(input, request.level).copy(output), crc: 0 };
+  let size = 0;
   for (let at = before; at < input.length; at += PIECE) {
     const piece = input.subarray(at, at + PIECE);
-    if (looksRandom(piece)) parts.push(...storedBlocks(piece));
-    else parts.push(deflated(piece, input.subarray(Math.max(0, at - WINDOW), at), request.level));
+    if (looksRandom(piece)) size = storeBlocks(piece, output, size);
+    else
+      size += deflated(piece, input.subarray(Math.max(0, at - WINDOW), at), request.level).copy(
+        output,
+        size,
+      );
   }
-  return { bytes: Buffer.concat(parts), crc: zlib.crc32(input.subarray(before)) };
+  return { size, crc: zlib.crc32(input.subarray(before)) };
 }
 
 function readRange(file: string, offset: number, size: number): Buffer {
@@ -58,23 +72,23 @@ function readRange(file: string, offset: number, size: number): Buffer {
 function deflated(piece: Buffer, dictionary: Buffer, level: number): Buffer {
   const options = {
     level,
-    memLevel: 9,
     finishFlush: zlib.constants.Z_SYNC_FLUSH,
     chunkSize: PIECE,
   };
   return zlib.deflateRawSync(piece, dictionary.length > 0 ? { ...options, dictionary } : options);
 }
 
-function storedBlocks(piece: Buffer): Buffer[] {
-  const blocks: Buffer[] = [];
+/** Returns where in the output the blocks end. */
+function storeBlocks(piece: Buffer, output: Buffer, start: number): number {
+  let end = start;
   for (let at = 0; at < piece.length; at += MAX_STORED) {
     const bytes = piece.subarray(at, at + MAX_STORED);
-    const head = Buffer.alloc(5);
-    head.writeUInt16LE(bytes.length, 1);
-    head.writeUInt16LE(bytes.length ^ 0xffff, 3);
-    blocks.push(head, bytes);
+    output[end] = 0;
+    output.writeUInt16LE(bytes.length, end + 1);
+    output.writeUInt16LE(bytes.length ^ 0xffff, end + 3);
+    end += 5 + bytes.copy(output, end + 5);
   }
-  return blocks;
+  return end;
 }
 
 /** Bits a byte: what is squeezed already, or encrypted, has nearly 8. */

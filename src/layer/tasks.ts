@@ -26,12 +26,7 @@ export const layerTasks = {
   /** `ReceiveRequest` with a file as its source to `WrittenLayer`; reports bytes. */
   'layer.receive': (request: ReceiveRequest, { report }) =>
     receiveLayer(request, { onProgress: report }),
-  [COMPRESS_TASK]: (request: RangeRequest, { transfer }) => {
-    const range = compressRange(request);
-    if (range.bytes.byteLength === range.bytes.buffer.byteLength)
-      transfer(range.bytes.buffer as ArrayBuffer);
-    return range;
-  },
+  [COMPRESS_TASK]: (request: RangeRequest) => compressRange(request),
   /** {@link ScanTask} to the index's bytes. */
   'layer.scan': ({ layer, verify }: ScanTask) =>
     encodeIndex(scanLayer(layer.tar, verify ? (layer.diffID as DiffID) : undefined), layer.size),
