@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { ensureModules, ensurePackages, RUN_PACKAGES, root, sh } from '../test/setup.js';
 import { prepareBusybox } from './prepare.js';
 
-const command = join(root, 'dist', 'tsbuild.js');
+const command = join(root, 'dist', 'tsbuild.cjs');
 
 try {
   main();

@@ -89,8 +89,8 @@ function credentialFiles(env: Readonly<Record<string, string | undefined>>): str
 /** A process entry of the built package: beside this file in dist/, or in dist/ when run from source. */
 export function entryFile(name: 'executor' | 'worker'): string {
   const here = dirname(fileURLToPath(import.meta.url));
-  const built = join(here, `${name}.js`);
-  return existsSync(built) ? built : join(here, '..', 'dist', `${name}.js`);
+  const built = join(here, `${name}.cjs`);
+  return existsSync(built) ? built : join(here, '..', 'dist', `${name}.cjs`);
 }
 
 async function openRegistry(

@@ -34,13 +34,15 @@ const context: CommandContext = {
 };
 
 const argv = process.argv.slice(2);
-const status = await dispatch(argv, context).catch(report);
-await flush();
-// Not left to the end of the event loop: keep-alive sockets and idle workers would hold it for seconds.
-process.exit(status);
+dispatch(argv, context)
+  .catch(report)
+  .then(async (status) => {
+    await flush();
+    // Not left to the end of the event loop: keep-alive sockets and idle workers would hold it for seconds.
+    process.exit(status);
+  });
 
-async function report(thrown: unknown): Promise<number> {
-  const error = firstFailure(thrown);
+async function report(error: unknown): Promise<number> {
   const received = signals.received();
   const interrupted = received !== undefined && isAbort(error);
   if (handling.format !== undefined) {
@@ -55,12 +57,6 @@ async function report(thrown: unknown): Promise<number> {
   }
   if (interrupted) return signalStatus(received);
   return (handling.status ?? exitStatus)(error);
-}
-
-/** What failed first, when cleaning up after it failed as well: `await using` makes one error of the two. */
-function firstFailure(error: unknown): unknown {
-  const both = error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error;
-  return both ? firstFailure(error.suppressed) : error;
 }
 
 function isAbort(error: unknown): boolean {

@@ -4,7 +4,7 @@
  * Nothing may outlive us. Each process of the chain that leads to the executor asks the kernel to be killed when its
  * parent dies, and the executor is the first process of its pid namespace: with it dies everything in there.
  *
- *     tsbuild ─ setpriv ⇒ unshare ─ node executor.js ─ runc ─ container
+ *     tsbuild ─ setpriv ⇒ unshare ─ node executor.cjs ─ runc ─ container
  *
  * (⇒ is an exec, ─ a child.) Without root, a process in a new user namespace waits until we have mapped ids to it, which
  * only newuidmap may do, and is root in there from its next exec on.

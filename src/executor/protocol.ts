@@ -31,6 +31,19 @@ export type ExecMount =
       readonly readonly: boolean;
     }
   | {
+      /** A directory of the host that outlives the build, made when it does not exist. */
+      readonly type: 'cache';
+      readonly source: string;
+      readonly target: string;
+      readonly readonly: boolean;
+      /** Of the directory, when it is made. */
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+      /** What a new one begins with: a directory in a stack of layers. */
+      readonly seed?: { readonly layers: readonly Layer[]; readonly path: string };
+    }
+  | {
       /** A secret: a file that exists only in the executor's tmpfs. */
       readonly type: 'secret';
       readonly content: Uint8Array;
@@ -113,7 +126,7 @@ export interface Executor extends AsyncDisposable {
 export interface ExecutorOptions {
   /** The store's home, see store/. */
   readonly home: string;
-  /** File of the executor's entry (`dist/executor.js`). */
+  /** File of the executor's entry (`dist/executor.cjs`). */
   readonly entry: string;
   /** Of it, `PATH` is used, to find runc and the tools that make namespaces. Without it, the usual directories are. */
   readonly env?: Readonly<Record<string, string | undefined>>;

@@ -3,7 +3,7 @@
  * name, run by whatever thread is free; input and result are plain data. Threads are started when there is work for them,
  * and never keep the process alive while idle.
  *
- *     await using workers = createWorkers({ entry: 'dist/worker.js', size: 2 });
+ *     await using workers = createWorkers({ entry: 'dist/worker.cjs', size: 2 });
  *     const written = await workers.run('layer.write', { inputs, directory }, { signal });
  *
  * Aborting a task that runs ends its thread, since tasks are synchronous and cannot listen; another is started when it is

@@ -14,7 +14,7 @@ import { compareConfigs, compareFiles } from './compare.js';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const docker = (process.env.DIFF_DOCKER ?? 'docker').split(' ');
-const tsbuild = [process.execPath, join(root, 'dist/tsbuild.js')];
+const tsbuild = [process.execPath, join(root, 'dist/tsbuild.cjs')];
 const scratch = mkdtempSync(join(process.env.DIFF_DIR ?? tmpdir(), 'differential-'));
 const env = { ...process.env, TSBUILD_HOME: join(scratch, 'home'), DOCKER_BUILDKIT: '1' };
 

@@ -87,7 +87,7 @@ function executors(directory: string): number[] {
     .filter((name) => /^\d+$/.test(name) && existsSync(`/proc/${name}/cmdline`))
     .filter((pid) => {
       const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      return args[0]?.endsWith('node') && args[1] === join(directory, 'install/dist/executor.js');
+      return args[0]?.endsWith('node') && args[1] === join(directory, 'install/dist/executor.cjs');
     })
     .map(Number);
 }

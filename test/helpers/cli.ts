@@ -60,7 +60,8 @@ export type As = 'root' | 'user';
 /** @throws Error when there is no build, or the user is missing: `npm test` makes both */
 export function createCli(as: As = 'root'): Cli {
   const dist = join(repository, 'dist');
-  if (!existsSync(join(dist, 'tsbuild.js'))) throw new Error('no dist/: run `npm run build` first');
+  if (!existsSync(join(dist, 'tsbuild.cjs')))
+    throw new Error('no dist/: run `npm run build` first');
   const directory = mkdtempSync(join(tmpdir(), 'tsbuild-e2e-'));
   const { uid, gid } = as === 'root' ? { uid: 0, gid: 0 } : userIds();
   const own = (path: string) => execFileSync('chown', ['-R', `${uid}:${gid}`, path]);
@@ -74,7 +75,7 @@ export function createCli(as: As = 'root'): Cli {
     TSBUILD_HOME: home,
     DOCKER_CONFIG: join(directory, 'docker'),
   };
-  const command = join(directory, 'install', 'dist', 'tsbuild.js');
+  const command = join(directory, 'install', 'dist', 'tsbuild.cjs');
   const prefix =
     as === 'root' ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--'];
   let contexts = 0;
