@@ -36,40 +36,47 @@ export function tryLock(
   return lockFile(path, ['-n'], options);
 }
 
-async function lockFile(path: string, extra: readonly string[], options: LockOptions) {
+async function lockFile(
+  path: string,
+  extra: readonly string[],
+  options: LockOptions,
+): Promise<AsyncDisposable | undefined> {
   options.signal?.throwIfAborted();
-  const fd = openLockFile(path);
+  const file = openLockFile(path);
   try {
     const status = await flock(
       [options.shared ? '-s' : '-x', ...extra, '3'],
-      fd,
+      file.fd,
       path,
       options.signal,
     );
+    if (status === 0) return { [Symbol.asyncDispose]: async () => file.close() };
+    file.close();
     // 1 is flock's answer for a lock that is held by another, which only -n lets it give.
-    if (status !== 0 && !(status === 1 && extra.length > 0)) {
-      throw new TsbuildError('STORE', `lock ${path}: flock ended with ${status}`);
-    }
-    if (status === 0) return { [Symbol.asyncDispose]: async () => fs.closeSync(fd) };
+    if (status === 1 && extra.length > 0) return undefined;
+    throw new TsbuildError('STORE', `lock ${path}: flock ended with ${status}`);
   } catch (error) {
-    fs.closeSync(fd);
+    file.close();
     throw error;
   }
-  fs.closeSync(fd);
-  return undefined;
 }
 
 /** Opened for reading only, which flock(2) is content with: one who may only read the store can lock it, too. */
-function openLockFile(path: string): number {
+function openLockFile(path: string): { readonly fd: number; close(): void } {
+  const { O_RDONLY, O_CREAT, O_NOFOLLOW } = fs.constants;
+  let fd: number;
   try {
-    return fs.openSync(
-      path,
-      fs.constants.O_RDONLY | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW,
-      0o644,
-    );
+    fd = fs.openSync(path, O_RDONLY | O_CREAT | O_NOFOLLOW, 0o644);
   } catch (cause) {
     throw diskError(cause, `lock ${path}`);
   }
+  let isOpen = true;
+  // Closing a number twice would close whatever file has it by then.
+  const close = () => {
+    if (isOpen) fs.closeSync(fd);
+    isOpen = false;
+  };
+  return { fd, close };
 }
 
 function flock(

@@ -18,20 +18,22 @@ export function newStore(): Store {
 
 /** What differs from a plain file of root with this text; a path that ends in a slash is a directory. */
 export type SampleFiles = Readonly<
-  Record<string, string | (Partial<FileNode> & { readonly text?: string }) | null>
+  Record<string, string | (Partial<FileNode> & { readonly text?: string }) | null | undefined>
 >;
 
 /** A layer of files; `null` is a whiteout. */
 export async function sampleLayer(store: Store, files: SampleFiles): Promise<Layer> {
-  const inputs = Object.entries(files).map(([name, file]) => sampleInput(name, file));
+  const inputs = Object.entries(files).flatMap(([name, file]) =>
+    file === undefined ? [] : [sampleInput(name, file)],
+  );
   return inTempDir(store, async (directory) =>
     adoptLayer(store, writeLayer(inputs, { directory })),
   );
 }
 
-function sampleInput(name: string, file: SampleFiles[string]): LayerInput {
+function sampleInput(name: string, file: NonNullable<SampleFiles[string]> | null): LayerInput {
   const path = name.replace(/\/$/, '');
-  if (file === null || file === undefined) return { path, whiteout: true };
+  if (file === null) return { path, whiteout: true };
   const { text = '', ...rest } = typeof file === 'string' ? { text: file } : file;
   const isDirectory = name.endsWith('/');
   const bytes = Buffer.from(text);
