@@ -3,10 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { isTsbuildError, TsbuildError } from '../errors.ts';
+import { isTsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import { fsPath } from '../host/path-bytes.ts';
 import type { TarEntry } from '../tar/entry.ts';
+import { expandSparse } from '../tar/expand-sparse.ts';
 import { detectCompression, inflateError, inflateStream } from '../tar/inflate.ts';
 import { readFully, scanTar } from '../tar/scan.ts';
 import type { Content } from '../tree/file-tree.ts';
@@ -104,42 +105,7 @@ function asArchive(file: string, directory: string): Archive | undefined {
 
 function contentOf(entry: TarEntry, file: string, directory: string): Content {
   if (entry.sparse === undefined) return { file, offset: entry.offset, size: entry.size };
-  return { file: expandSparse(entry, file, directory), offset: 0, size: entry.size };
-}
-
-/** Only the pieces are written: the file is as sparse as it was. */
-function expandSparse(entry: TarEntry, file: string, directory: string): string {
   const expanded = path.join(fs.mkdtempSync(path.join(directory, 'sparse-')), 'file');
-  const [from, to] = [fs.openSync(file, 'r'), fs.openSync(expanded, 'wx', 0o600)];
-  try {
-    fs.ftruncateSync(to, entry.size);
-    let at = entry.offset;
-    for (const piece of entry.sparse!) {
-      copyRange(from, at, to, piece.offset, piece.size);
-      at += piece.size;
-    }
-  } finally {
-    fs.closeSync(from);
-    fs.closeSync(to);
-  }
-  return expanded;
-}
-
-function copyRange(
-  from: number,
-  fromOffset: number,
-  to: number,
-  toOffset: number,
-  size: number,
-): void {
-  const buffer = Buffer.allocUnsafe(Math.min(size, COPY_BYTES));
-  for (let done = 0; done < size; ) {
-    const wanted = buffer.subarray(0, Math.min(buffer.length, size - done));
-    const length = readFully(from, wanted, fromOffset + done);
-    if (length === 0) throw new TsbuildError('ARCHIVE', 'archive ends within a sparse file');
-    for (let written = 0; written < length; ) {
-      written += fs.writeSync(to, wanted, written, length - written, toOffset + done + written);
-    }
-    done += length;
-  }
+  expandSparse(file, entry, expanded);
+  return { file: expanded, offset: 0, size: entry.size };
 }

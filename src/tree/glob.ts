@@ -87,10 +87,9 @@ function parseClass(
       high = literal();
     }
     if (high === undefined || at >= characters.length) return undefined;
-    // A range from high to low is empty in Go, and an error in a regular expression.
-    if (low.codePointAt(0)! <= high.codePointAt(0)!) {
-      ranges += `${escapeRegExp(low)}-${escapeRegExp(high)}`;
-    }
+    // Go lets a range from high to low match nothing; the engine refuses it a step before that.
+    if (low.codePointAt(0)! > high.codePointAt(0)!) return undefined;
+    ranges += `${escapeRegExp(low)}-${escapeRegExp(high)}`;
   }
   return { source: `[${negated ? '^' : ''}${ranges}]`, end: at + 1 };
 }
