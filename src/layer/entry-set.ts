@@ -15,6 +15,9 @@ export interface EntrySet {
   values(): Iterable<LayerEntry>;
 }
 
+/** Ten times what large images have. A small blob can inflate to any number of headers, and all of them are in memory. */
+const MAX_ENTRIES = 2_000_000;
+
 /** What a directory is that a tar does not have, but that its paths lie in. */
 export const IMPLICIT_DIRECTORY: LayerNode = {
   type: 'directory',
@@ -45,6 +48,8 @@ export function createEntrySet(): EntrySet {
 
   const put = (entry: LayerEntry) => {
     const { path } = entry;
+    if (entries.size >= MAX_ENTRIES)
+      throw refused(path, `the layer has more than ${MAX_ENTRIES} entries`);
     claimParents(path);
     const before = entries.get(path);
     if ('whiteout' in entry) {
