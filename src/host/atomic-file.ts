@@ -16,7 +16,11 @@ export interface AtomicOptions {
  * Writes a file under a temporary name and renames it into place, replacing what is there. After an error nothing is
  * left behind; after `kill -9` at most a temporary file, `.<name>.<random>`. Throws the system's own error.
  */
-export function writeFileAtomic(file: string, bytes: string | Uint8Array, options: AtomicOptions = {}): void {
+export function writeFileAtomic(
+  file: string,
+  bytes: string | Uint8Array,
+  options: AtomicOptions = {},
+): void {
   const name = `.${path.basename(file)}.${randomBytes(6).toString('hex')}`;
   const temp = path.join(options.tempDirectory ?? path.dirname(file), name);
   try {

@@ -87,7 +87,11 @@ function flock(
 ): Promise<number | string> {
   return new Promise((resolve, reject) => {
     // The child's descriptor 3 is our `fd`; no other child inherits it, since Node opens files close-on-exec.
-    const child = spawn('flock', args, { stdio: ['ignore', 'ignore', 'ignore', fd] });
+    // In a process group of its own: Ctrl-C is for us, and we tell the child.
+    const child = spawn('flock', args, {
+      stdio: ['ignore', 'ignore', 'ignore', fd],
+      detached: true,
+    });
     const abort = () => child.kill('SIGKILL');
     signal?.addEventListener('abort', abort, { once: true });
     const settle = (done: () => void) => {

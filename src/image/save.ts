@@ -14,6 +14,7 @@ import { formatIndex, layoutFile, REF_NAME } from '../store/layout.ts';
 import type { Store } from '../store/store.ts';
 import { type ArchiveMember, packArchive } from '../tar/archive.ts';
 
+import { findStored } from './find.ts';
 import { readManifest } from './image.ts';
 import { defaultManifest, listManifests } from './select.ts';
 
@@ -26,6 +27,19 @@ export interface SavedImage {
 
 /** containerd's name for an image, which Docker looks at first; the OCI annotation can only hold the tag there. */
 export const CONTAINERD_NAME = 'io.containerd.image.name';
+
+/** What people name to be saved: one image with all the names that were given for it, without any if it was called by its id. */
+export function imagesToSave(store: Store, namesOrIds: readonly string[]): readonly SavedImage[] {
+  const found = new Map<Digest, SavedImage>();
+  for (const { name, descriptor } of namesOrIds.map((text) => findStored(store, text))) {
+    const names = new Set([
+      ...(found.get(descriptor.digest)?.names ?? []),
+      ...(name ? [name] : []),
+    ]);
+    found.set(descriptor.digest, { names: [...names], descriptor });
+  }
+  return [...found.values()];
+}
 
 /** @throws TsbuildError `IMAGE_NOT_FOUND` if a part of an image is missing; what the output throws */
 export async function saveImages(

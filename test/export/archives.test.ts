@@ -203,9 +203,12 @@ test('type=tar has the files of the stack with all that layers keep, and no whit
     'hrw-r--r-- 0/0 0 2001-09-09 01:46:40 a/two link to a/one',
   ]);
   execFileSync('tar', ['--xattrs', '--xattrs-include=*', '-xf', file, '-C', directory]);
-  const value = execFileSync('getfattr', ['--absolute-names', '--only-values',
+  const value = execFileSync('getfattr', [
+    '--absolute-names',
+    '--only-values',
     '-n',
     'user.binary',
-    path.join(directory, 'a/caps')]);
+    path.join(directory, 'a/caps'),
+  ]);
   expect(value.equals(binary)).toBe(true);
 });

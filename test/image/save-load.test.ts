@@ -10,7 +10,7 @@ import { assembleImage } from '../../src/image/assemble.ts';
 import { imageIDOf } from '../../src/image/find.ts';
 import { findImage } from '../../src/image/image.ts';
 import { loadImages } from '../../src/image/load.ts';
-import { type SavedImage, saveImages } from '../../src/image/save.ts';
+import { imagesToSave, type SavedImage, saveImages } from '../../src/image/save.ts';
 import { validateImage } from '../../src/image/validate.ts';
 import { OCI_INDEX, OCI_LAYER_GZIP } from '../../src/oci/media-types.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -111,6 +111,18 @@ describe.each(['docker', 'oci'] as const)('images saved as %s', (format) => {
     ]);
     expect(fs.readdirSync(path.join(directory, 'bundle/rootfs/etc'))).toEqual(['new']);
   });
+});
+
+test('images are saved once, with all names that were given for them', async () => {
+  const store = newStore();
+  const { descriptor, imageID } = await sampleImage(store, { names: ['app', 'app:2', 'app:3'] });
+  expect(imagesToSave(store, ['app', imageID, 'app:2', 'app'])).toEqual([
+    { names: [APP, 'docker.io/library/app:2'], descriptor },
+  ]);
+  expect(imagesToSave(store, [imageID])).toEqual([{ names: [], descriptor }]);
+  expect(() => imagesToSave(store, ['none'])).toThrow(
+    expect.objectContaining({ code: 'IMAGE_NOT_FOUND' }),
+  );
 });
 
 describe('an archive', () => {
