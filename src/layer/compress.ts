@@ -82,50 +82,41 @@ function createTarget(target: string): number {
   }
 }
 
-interface Finished {
+interface FinishedRange {
   /** Lent until the next range is asked for. */
   readonly bytes: Uint8Array;
   readonly crc: number;
   readonly plainSize: number;
+  readonly output: SharedArrayBuffer;
 }
 
 /**
  * The ranges in order; the next ones are in work already. Memory is bounded, whatever the layer's size: each range in
- * work has a buffer that is shared with its worker, and that the next range takes over.
+ * work has a buffer that is shared with its worker, and that a later range takes over.
  */
 async function* compressedRanges(
   request: CompressRequest,
   options: CompressOptions,
-): AsyncGenerator<Finished> {
-  const { layer, format } = request;
+): AsyncGenerator<FinishedRange> {
+  const { size } = request.layer;
+  const step = RANGE_BYTES[request.format];
   const stop = new AbortController();
   const signal =
     options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
-  const pending: Promise<Finished & { output: SharedArrayBuffer }>[] = [];
+  const pending: Promise<FinishedRange>[] = [];
   let offset = 0;
   const start = (output: SharedArrayBuffer) => {
-    if (offset >= layer.size) return;
-    const size = Math.min(RANGE_BYTES[format], layer.size - offset);
-    const level = request.level ?? LEVELS[format];
-    const input: RangeRequest = { tar: layer.tar, offset, size, format, level, output };
-    offset += size;
-    const finished = options.workers.run(COMPRESS_TASK, input, { signal }).then((result) => {
-      const range = result as CompressedRange;
-      return {
-        bytes: new Uint8Array(output, 0, range.size),
-        crc: range.crc,
-        plainSize: size,
-        output,
-      };
-    });
+    if (offset >= size) return;
+    const range = { offset, size: Math.min(step, size - offset), output };
+    const finished = compressOne(request, range, { workers: options.workers, signal });
     // Awaited in order; until its turn a failure must not count as unhandled.
     finished.catch(() => {});
     pending.push(finished);
+    offset += step;
   };
   try {
-    const count = Math.min(options.concurrency ?? 4, Math.ceil(layer.size / RANGE_BYTES[format]));
-    for (let i = 0; i < count; i += 1)
-      start(new SharedArrayBuffer(outputBytes(RANGE_BYTES[format])));
+    const buffers = Math.min(options.concurrency ?? 4, Math.ceil(size / step));
+    for (let i = 0; i < buffers; i += 1) start(new SharedArrayBuffer(outputBytes(step)));
     for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
       const finished = await next;
       yield finished;
@@ -135,6 +126,17 @@ async function* compressedRanges(
     if (pending.length > 0) stop.abort();
     await Promise.allSettled(pending);
   }
+}
+
+async function compressOne(
+  { layer, format, level = LEVELS[format] }: CompressRequest,
+  range: Pick<RangeRequest, 'offset' | 'size' | 'output'>,
+  { workers, signal }: { workers: Workers; signal: AbortSignal },
+): Promise<FinishedRange> {
+  const input: RangeRequest = { tar: layer.tar, format, level, ...range };
+  const { size, crc } = (await workers.run(COMPRESS_TASK, input, { signal })) as CompressedRange;
+  const bytes = new Uint8Array(range.output, 0, size);
+  return { bytes, crc, plainSize: range.size, output: range.output };
 }
 
 function gzipTrailer(crc: number, size: number): Buffer {
