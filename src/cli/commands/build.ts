@@ -39,6 +39,9 @@ export const build = defineCommand({
   ],
   args: { min: 1, max: 1 },
   async run({ flags, args }, context) {
+    if (flags.check || flags.call !== undefined) {
+      throw usage('flag --call: describing a Dockerfile is not possible yet');
+    }
     const options = buildOptions(flags, args[0]!, context);
     const fromStdin = [options.context, options.dockerfile].filter((path) => path === '-').length;
     if (fromStdin > 1) throw usage('context and Dockerfile cannot both come from stdin');
@@ -66,12 +69,17 @@ function writeResults(flags: BuildFlags, result: BuildResult): void {
   }
 }
 
-/** The members that `docker buildx build --metadata-file` writes. */
+/**
+ * The members that `docker buildx build --metadata-file` writes. Of a pushed image, the digest is the registry's: layers are
+ * compressed on their way there, so its manifest is another one than the store's.
+ */
 function metadata(result: BuildResult): Record<string, unknown> {
+  const [pushed] = Object.values(result.pushed);
+  const isOther = pushed !== undefined && pushed !== result.digest;
   return {
     'containerimage.config.digest': result.imageId,
-    'containerimage.descriptor': result.descriptor,
-    'containerimage.digest': result.digest,
+    ...(isOther ? {} : { 'containerimage.descriptor': result.descriptor }),
+    'containerimage.digest': pushed ?? result.digest,
     ...(result.names.length > 0 ? { 'image.name': result.names.join(',') } : {}),
   };
 }
