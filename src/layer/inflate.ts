@@ -1,1 +1,0 @@
-export { inflateError, inflateStream } from '../tar/inflate.ts';
