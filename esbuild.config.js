@@ -1,7 +1,7 @@
 // Bundles into dist/. Each process entry is one CommonJS file in which every module is evaluated when it is first needed:
 // measured for a build in which nothing changed, node's loader of ES modules takes twice as long for the same code.
 // The API is ES modules, in chunks, so that a caller loads what it uses.
-import { chmodSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import manifest from './package.json' with { type: 'json' };
 
@@ -19,6 +19,7 @@ const common = {
   legalComments: 'none',
   minifySyntax: true,
   logLevel: 'warning',
+  metafile: true,
 };
 
 const commonJS = {
@@ -36,7 +37,7 @@ const undiciApart = {
     onResolve({ filter: /^undici$/ }, () => ({ path: './undici.cjs', external: true })),
 };
 
-await Promise.all([
+const results = await Promise.all([
   build({
     ...commonJS,
     entryPoints: {
@@ -61,5 +62,24 @@ await Promise.all([
   }),
 ]);
 chmodSync(`${fresh}/tsbuild.cjs`, 0o755);
+writeFileSync(`${fresh}/THIRD-PARTY-LICENSES.txt`, licenses(results));
 rmSync('dist', { recursive: true, force: true });
 renameSync(fresh, 'dist');
+
+/** The licences of what is inside the bundles, which ask to come along with it. */
+function licenses(results) {
+  const files = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const packages = new Set(
+    files.flatMap((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? []),
+  );
+  return [...packages].sort().map(license).join('\n');
+}
+
+function license(name) {
+  const directory = `node_modules/${name}`;
+  const { version, license } = JSON.parse(readFileSync(`${directory}/package.json`, 'utf8'));
+  const file = readdirSync(directory).find((each) => /^licen[cs]e/i.test(each));
+  if (file === undefined) throw new Error(`${name} comes without the text of its licence`);
+  const text = readFileSync(`${directory}/${file}`, 'utf8').trim();
+  return `${name} ${version} (${license})\n\n${text}\n`;
+}
