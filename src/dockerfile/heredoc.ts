@@ -5,7 +5,7 @@
  * The markers of a line are found as a shell would find them: by dividing the line into words with quotes and escapes
  * kept, so that one inside quotes is none. A line that cannot be divided (`echo it's <<EOF`) has no markers at all.
  */
-import { splitWords, WordError } from './words.ts';
+import { splitWords, WordError, type WordOptions } from './words.ts';
 
 export interface HeredocMarker {
   /** The name of the terminator, quotes removed. */
@@ -26,12 +26,13 @@ export interface Heredoc extends HeredocMarker {
 const MARKER = /^(\d*)<<(-?)([^<]*)$/s;
 /** `\` escapes in a shell line, whatever the file's own escape character is. */
 const RAW = { escape: '\\', rawQuotes: true, rawEscapes: true, keepUnset: true } as const;
-const UNQUOTED = { escape: '\\', keepUnset: true } as const;
+/** A name is taken as written, so `<<$x` ends at `$x`; with `${x:-y}` in it, it is no name. */
+const NAME = { escape: '\\', keepUnset: true, plainNamesOnly: true } as const;
 
 /** The markers in a logical line, in order. */
 export function heredocMarkers(line: string): HeredocMarker[] {
   if (!line.includes('<<')) return [];
-  return wordsOrNone(line).flatMap((word) => parseHeredocMarker(word) ?? []);
+  return wordsOrNone(line, RAW).flatMap((word) => parseHeredocMarker(word) ?? []);
 }
 
 /** Reads one word as a marker. */
@@ -39,12 +40,12 @@ export function parseHeredocMarker(word: string): HeredocMarker | undefined {
   const match = MARKER.exec(word);
   if (match === null || match[3] === '') return undefined;
   const rest = match[3]!;
-  const unquoted = splitWords(rest, {}, UNQUOTED);
-  const raw = splitWords(rest, {}, RAW);
-  if (unquoted.length !== 1) return undefined;
+  const [name, ...more] = wordsOrNone(rest, NAME);
+  if (name === undefined || more.length > 0) return undefined;
   return {
-    name: unquoted[0]!,
-    expand: unquoted[0] === raw[0],
+    name,
+    // Unquoting changed nothing, so nothing was quoted.
+    expand: wordsOrNone(rest, RAW)[0] === name,
     chomp: match[2] === '-',
     fd: Number(match[1] || 0),
   };
@@ -55,9 +56,9 @@ export function heredocText(heredoc: Heredoc): string {
   return heredoc.chomp ? heredoc.content.replace(/^\t+/gm, '') : heredoc.content;
 }
 
-function wordsOrNone(line: string): string[] {
+function wordsOrNone(line: string, options: WordOptions): string[] {
   try {
-    return splitWords(line, {}, RAW);
+    return splitWords(line, {}, options);
   } catch (error) {
     if (error instanceof WordError) return [];
     throw error;

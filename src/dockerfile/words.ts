@@ -26,6 +26,8 @@ export interface WordOptions {
   readonly ignoreQuotes?: boolean;
   /** A variable that is not set stays in the result as it was written. */
   readonly keepUnset?: boolean;
+  /** Refuse `${NAME:-w}` and all other forms that do more than name a variable. */
+  readonly plainNamesOnly?: boolean;
 }
 
 export interface ExpandedWord {
@@ -204,6 +206,7 @@ class Lexer {
     if (operator === '}') {
       return this.#lookUp(name) ?? (this.#options.keepUnset ? `\${${name}}` : '');
     }
+    if (this.#options.plainNamesOnly) throw unsupported(operator ?? '');
     if (operator === '/') return this.#readReplacement(name);
     if (operator === ':') return this.#readSubstitution(name, this.#next(), true);
     return this.#readSubstitution(name, operator, false);
