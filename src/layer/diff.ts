@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { fsPath } from '../host/path-bytes.ts';
-import type { Change } from '../snapshot/snapshotter.ts';
+import type { Change, Changes } from '../snapshot/snapshotter.ts';
 import { type FileNode, type FileTree, joinPath, parentPath } from '../tree/file-tree.ts';
 import type { Layer, LayerInput, WrittenLayer } from './layer.ts';
 import { stackTree } from './stack.ts';
@@ -25,7 +25,7 @@ export interface DiffOptions {
 
 /** Writes the layer that leads from `parents` to the snapshot; `undefined` if nothing changed. */
 export function writeChanges(
-  changes: readonly Change[],
+  changes: Changes,
   parents: readonly Layer[],
   options: DiffOptions,
 ): WrittenLayer | undefined {
@@ -38,23 +38,24 @@ export function writeChanges(
  * applies the layer must not have to guess its mode and owner.
  */
 export function diffChanges(
-  changes: readonly Change[],
+  { paths, complete }: Changes,
   parent: FileTree,
   sourceDateEpoch?: number,
 ): LayerInput[] {
   const latest =
     sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
   const byDirectory = new Map<string, Change[]>();
-  for (const change of changes) {
+  for (const change of paths) {
     const directory = parentPath(change.path);
     const siblings = byDirectory.get(directory);
     if (siblings === undefined) byDirectory.set(directory, [change]);
     else siblings.push(change);
   }
   const same = sameAsIn(parent, latest);
-  const diff: Diff = { parent, byDirectory, isSame: linkedAlike(changes, parent, same) };
+  const isSame = linkedAlike(paths, parent, same);
+  const diff: Diff = { parent, byDirectory, isSame, hasDevices: !complete };
   const inputs: LayerInput[] = [];
-  diffDirectory(diff, '', false, inputs);
+  diffDirectory(diff, '', complete, inputs);
   return inputs;
 }
 
@@ -63,6 +64,8 @@ interface Diff {
   readonly byDirectory: ReadonlyMap<string, readonly Change[]>;
   /** Whether a path that is no directory is as it was. */
   readonly isSame: (path: string, node: FileNode) => boolean;
+  /** Whether a device that is not there was deleted: a copy made without root has none. */
+  readonly hasDevices: boolean;
 }
 
 /**
@@ -80,7 +83,9 @@ function diffDirectory(
     const present = new Set(changes.map(({ path }) => path));
     for (const name of diff.parent.list(directory)) {
       const path = joinPath(directory, name);
-      if (!present.has(path)) inputs.push({ path, whiteout: true });
+      if (!present.has(path) && (diff.hasDevices || !isDevice(diff.parent.lookup(path)))) {
+        inputs.push({ path, whiteout: true });
+      }
     }
   }
   let kept = 0;
@@ -95,22 +100,19 @@ function diffPath(diff: Diff, change: Change, replaced: boolean, inputs: LayerIn
     return 0;
   }
   const { node } = change;
-  if (node.type === 'directory') {
-    return diffOwnDirectory(diff, path, node, replaced || change.opaque === true, inputs);
-  }
-  if (diff.isSame(path, node)) return 1;
+  if (node.type === 'directory') return diffOwnDirectory(diff, change, replaced, inputs);
+  if (change.untouched || diff.isSame(path, node)) return 1;
   inputs.push({ path, node });
   return 0;
 }
 
 function diffOwnDirectory(
   diff: Diff,
-  path: string,
-  node: FileNode,
-  isNew: boolean,
+  { path, node, opaque, untouched }: Extract<Change, { node: FileNode }>,
+  isInNew: boolean,
   inputs: LayerInput[],
 ): number {
-  const replaced = isNew && diff.parent.lookup(path)?.type === 'directory';
+  const replaced = (isInNew || opaque === true) && diff.parent.lookup(path)?.type === 'directory';
   const start = inputs.length;
   inputs.push({ path, node });
   const kept = diffDirectory(diff, path, replaced, inputs);
@@ -121,9 +123,13 @@ function diffOwnDirectory(
     pushAll(diff, path, inputs);
     return 0;
   }
-  if (inputs.length > start + 1 || !diff.isSame(path, node)) return kept;
+  if (inputs.length > start + 1 || !(untouched || diff.isSame(path, node))) return kept;
   inputs.length = start;
   return kept + 1;
+}
+
+function isDevice(node: FileNode | undefined): boolean {
+  return node?.type === 'char' || node?.type === 'block';
 }
 
 /** Everything below a directory, as it is. */

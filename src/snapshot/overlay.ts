@@ -4,20 +4,12 @@
  */
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, TsbuildError } from '../errors.ts';
-import { fsPath } from '../host/path-bytes.ts';
-import {
-  lgetxattr,
-  MNT_DETACH,
-  MS_BIND,
-  MS_NODEV,
-  MS_RDONLY,
-  MS_REMOUNT,
-  mount,
-  umount,
-} from '../host/syscalls.ts';
-import { type FileNode, joinPath } from '../tree/file-tree.ts';
+import { TsbuildError } from '../errors.ts';
+import { MS_NODEV, MS_RDONLY, mount } from '../host/syscalls.ts';
+import { joinPath } from '../tree/file-tree.ts';
+import { bind, unmount } from './binds.ts';
 import { readDiskNames, readDiskNode } from './disk-node.ts';
+import { isOpaque, isWhiteout } from './marks.ts';
 import type { Change, Snapshot, Snapshotter } from './snapshotter.ts';
 import { discard } from './trash.ts';
 
@@ -58,7 +50,10 @@ export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
       else overlays.mount(snapshot, lowers, flags, false);
       return snapshot;
     },
-    changes: (snapshot) => listUpper(join(snapshot.directory, 'upper'), '', []),
+    changes: (snapshot) => ({
+      paths: listUpper(join(snapshot.directory, 'upper'), '', []),
+      complete: false,
+    }),
     remove: (snapshot) => {
       unmount(snapshot.root);
       discard(snapshot.directory, options.trash);
@@ -130,20 +125,6 @@ function tooManyLayers(count: number): TsbuildError {
   );
 }
 
-function bind(source: string, target: string, flags: number): void {
-  mount(source, target, '', MS_BIND);
-  if (flags !== 0) mount('', target, '', MS_BIND | MS_REMOUNT | flags);
-}
-
-function unmount(root: string): void {
-  try {
-    umount(root, MNT_DETACH);
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code !== 'EINVAL' && code !== 'ENOENT') throw error;
-  }
-}
-
 function listUpper(upper: string, directory: string, found: Change[]): Change[] {
   for (const name of readDiskNames(`${upper}/${directory}`)) {
     const path = joinPath(directory, name);
@@ -158,14 +139,4 @@ function listUpper(upper: string, directory: string, found: Change[]): Change[] 
     }
   }
   return found;
-}
-
-function isWhiteout(node: FileNode): boolean {
-  return node.type === 'char' && node.device?.major === 0 && node.device.minor === 0;
-}
-
-function isOpaque(file: string): boolean {
-  const path = fsPath(file);
-  const mark = lgetxattr(path, 'trusted.overlay.opaque') ?? lgetxattr(path, 'user.overlay.opaque');
-  return mark?.toString() === 'y';
 }

@@ -28,11 +28,23 @@ export interface Snapshot {
 
 /**
  * What became of one path. `opaque` on a directory: whatever its parent layers hold below it is gone, save for the
- * changes that follow.
+ * changes that follow. `untouched`: it is as it was, for sure.
  */
 export type Change =
-  | { readonly path: string; readonly node: FileNode; readonly opaque?: boolean }
+  | {
+      readonly path: string;
+      readonly node: FileNode;
+      readonly opaque?: boolean;
+      readonly untouched?: boolean;
+    }
   | { readonly path: string; readonly whiteout: true };
+
+export interface Changes {
+  /** Each directory before what lies in it, names sorted by code unit, no path twice. */
+  readonly paths: readonly Change[];
+  /** These are all the paths that there are now: what else the parent layers hold is gone. */
+  readonly complete: boolean;
+}
 
 export interface SnapshotOptions {
   /** Device nodes in the snapshot can be opened. Otherwise they are files like others, and open nothing. */
@@ -45,10 +57,10 @@ export interface Snapshotter {
   /** A root of `lowers` that cannot be written to. */
   view(key: string, lowers: readonly string[]): Snapshot;
   /**
-   * What was written since `prepare`, each directory before what lies in it, names sorted by code unit. May list what
-   * is equal to what was there before; lists nothing twice. Contents point into the snapshot, so they last until `remove`.
+   * What was written since `prepare`, and perhaps some of what was not. Contents point into the snapshot, so they last
+   * until `remove`.
    */
-  changes(snapshot: Snapshot): Change[];
+  changes(snapshot: Snapshot): Changes;
   /** Unmounts and forgets. Returns at once; freeing the disk space may take longer, see trash.ts. Idempotent. */
   remove(snapshot: Snapshot): void;
 }
