@@ -36,7 +36,12 @@ export async function performBuild(
   const warn = (message: string) => operation.emit({ type: 'warning', message });
   await using environment = openEnvironment(options, warn);
   const { emit, signal } = operation;
-  await using _lease = await useStore(environment.store, signal);
+  // Taken while the build is being planned, and held before anything in the store is relied upon.
+  const lease = useStore(environment.store, signal);
+  await using _released = {
+    [Symbol.asyncDispose]: async () =>
+      (await lease.catch(() => undefined))?.[Symbol.asyncDispose](),
+  };
   const inputs = await openBuildInputs(options, environment, operation);
   const dockerfile = parseDockerfile(inputs.dockerfile, { file: inputs.dockerfileName });
   const sourceDateEpoch = epochOf(options);
@@ -53,6 +58,7 @@ export async function performBuild(
     allow: options.allow ?? [],
     resolveImage: async (image) => (await bases.resolve(image)).config,
   });
+  await lease;
   const images = await Promise.all(plan.images.map((image) => bases.resolve(image)));
   const scheduled = await runPlan(plan, images, {
     options,
@@ -63,8 +69,7 @@ export async function performBuild(
   });
   inputs.save();
   const image = assembleAll(environment, plan, images, scheduled, sourceDateEpoch);
-  for (const name of names) await environment.store.tag(name, image.descriptor);
-  if (names.length === 0) await environment.store.keep(image.descriptor);
+  await nameImage(environment, names, image.descriptor);
   const { writeOutputs } = await import('./outputs.ts');
   const pushed = await writeOutputs({
     outputs: options.outputs ?? [],
@@ -84,6 +89,21 @@ export async function performBuild(
     steps: { total: scheduled.total, cached: scheduled.cached },
     pushed,
   };
+}
+
+/** Writes only what is new: a build in which nothing changed leaves index.json alone. */
+async function nameImage(
+  { store }: Environment,
+  names: readonly string[],
+  descriptor: Descriptor,
+): Promise<void> {
+  for (const name of names) {
+    if (store.resolveTag(name)?.digest !== descriptor.digest) await store.tag(name, descriptor);
+  }
+  const isKept =
+    names.length > 0 ||
+    store.images().some((image) => image.descriptor.digest === descriptor.digest);
+  if (!isKept) await store.keep(descriptor);
 }
 
 interface BuildParts {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import { bindMount } from '../runtime/mounts.ts';
 import type { RuntimeMount } from '../runtime/runtime.ts';
+import { makeCache } from './cache-mount.ts';
 import { etcFiles } from './etc-files.ts';
 import { locateInside, type MountPoint } from './mount-points.ts';
 import type { ExecMount, ExecRequest } from './protocol.ts';
@@ -13,11 +14,14 @@ export interface PreparedMount {
   readonly point: MountPoint;
 }
 
+/** Layers to be looked at. */
+export type LayersView = Pick<Extract<ExecMount, { type: 'layers' }>, 'layers' | 'readonly'>;
+
 export interface MountSources {
   /** The request's own directory in the executor's tmpfs. */
   readonly bundle: string;
   /** Mounts a stack of layers, and returns where its files are. */
-  readonly mountLayers: (mount: Extract<ExecMount, { type: 'layers' }>) => string;
+  readonly mountLayers: (mount: LayersView) => string;
 }
 
 /** @throws TsbuildError `NOT_FOUND` if something to be mounted does not exist. */
@@ -51,6 +55,9 @@ function prepareMount(mount: ExecMount, context: MountContext): PreparedMount {
       return tmpfs(mount);
     case 'secret':
       return prepared(bindMount(writeSecret(mount, context), target, { readonly: true }), 'file');
+    case 'cache':
+      makeCache(mount, context);
+      return prepared(bindMount(mount.source, target, { ...mount, ...context }), 'directory');
     case 'layers': {
       const found = locateInside(context.mountLayers(mount), mount.path);
       if (found === undefined) throw missing(mount.path);

@@ -6,10 +6,10 @@ import { makeDevices, NO_DEVICES } from '../runtime/devices.ts';
 import type { Abilities, ContainerIO, ContainerSpec, Runtime } from '../runtime/runtime.ts';
 import { runtimeConfig } from '../runtime/spec.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
-import { type PreparedMount, prepareMounts } from './container-mounts.ts';
+import { type LayersView, type PreparedMount, prepareMounts } from './container-mounts.ts';
 import { hostnameOf } from './etc-files.ts';
 import { isInside, type MountPoint, placeDirectory, placeMountPoints } from './mount-points.ts';
-import type { ExecMount, ExecRequest, ExecResult } from './protocol.ts';
+import type { ExecRequest, ExecResult } from './protocol.ts';
 
 /** What a request is run with; main.ts puts it together. */
 export interface Workshop {
@@ -55,10 +55,10 @@ export async function runRequest(
     mkdirSync(bundle, { mode: 0o700 });
     const devices = request.security === 'insecure';
     const snapshot = use(snapshots.prepare(call.key, lowers, { devices }));
-    const mountLayers = (mount: LayersMount): string => {
+    const mountLayers = (view: LayersView): string => {
       const key = `${call.key}-${used.length}`;
-      const stack = views.get(mount)!;
-      return use(mount.readonly ? snapshots.view(key, stack) : snapshots.prepare(key, stack)).root;
+      const stack = views.get(view.layers)!;
+      return use(view.readonly ? snapshots.view(key, stack) : snapshots.prepare(key, stack)).root;
     };
     const mounts = prepareMounts(request, { bundle, mountLayers });
     const exit = await runContainer(workshop, {
@@ -78,15 +78,20 @@ export async function runRequest(
   }
 }
 
-type LayersMount = Extract<ExecMount, { type: 'layers' }>;
-
+/** Mountable forms of the layers that mounts look at, by the list that names them. */
 async function layersOfMounts(
   workshop: Workshop,
   request: ExecRequest,
-): Promise<Map<ExecMount, readonly string[]>> {
-  const lowers = new Map<ExecMount, readonly string[]>();
+): Promise<Map<readonly Layer[], readonly string[]>> {
+  const lowers = new Map<readonly Layer[], readonly string[]>();
   for (const mount of request.mounts) {
-    if (mount.type === 'layers') lowers.set(mount, await workshop.lowersOf(mount.layers));
+    const layers =
+      mount.type === 'layers'
+        ? mount.layers
+        : mount.type === 'cache'
+          ? mount.seed?.layers
+          : undefined;
+    if (layers !== undefined) lowers.set(layers, await workshop.lowersOf(layers));
   }
   return lowers;
 }

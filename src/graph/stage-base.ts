@@ -74,10 +74,10 @@ export function baseImage(planner: Planner, stage: Stage): PlanImage | undefined
 }
 
 function fromStage(planner: Planner, stage: Stage, parent: StageState): StageStart {
-  const { config, author, history, result, base } = parent;
+  const { config, author, history, result, base, env } = parent;
   const state = startStage(
     identity(planner, stage),
-    { config, ...(author ? { author } : {}) },
+    { config, env, ...(author ? { author } : {}) },
     history,
   );
   state.result = result;

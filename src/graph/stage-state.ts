@@ -16,7 +16,7 @@ export interface StageState {
   readonly name: string;
   readonly index: number;
   readonly platform: Platform;
-  /** ENV and ARG, in order of first mention, the last value of each: what words and RUN see. */
+  /** ENV and ARG, the last value of each: what words and RUN see. */
   readonly env: Map<string, string>;
   /** ARGs declared in this stage so far: only for the history's `|1 NAME=value` form. */
   readonly args: Map<string, string>;
@@ -45,7 +45,7 @@ export function scratchConfig(platform: Platform): ImageConfig {
 /** A stage that starts from an image's (or another stage's) configuration. */
 export function startStage(
   stage: { name: string; index: number; platform: Platform },
-  base: Pick<ImageConfig, 'config' | 'author'>,
+  base: Pick<ImageConfig, 'config' | 'author'> & { readonly env?: ReadonlyMap<string, string> },
   history: readonly PlannedHistory[],
 ): StageState {
   const config: Mutable<RunConfig> = { ...base.config };
@@ -54,7 +54,8 @@ export function startStage(
   delete config.OnBuild;
   return {
     ...stage,
-    env: envMap(config.Env),
+    // A stage sees the ARGs of the one that it is built on; ENV wins over them, whichever came later there.
+    env: new Map([...(base.env ?? []), ...envMap(config.Env)]),
     args: new Map(),
     config,
     author: base.author,

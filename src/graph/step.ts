@@ -9,10 +9,10 @@
  */
 import type {
   BindMount,
-  CacheMount,
   SecretMount,
   SshMount,
   TmpfsMount,
+  CacheMount as WrittenCache,
 } from '../dockerfile/mount.ts';
 import type { SourceLocation } from '../errors.ts';
 import type { HistoryEntry, ImageConfig } from '../oci/config.ts';
@@ -84,16 +84,18 @@ export interface WorkdirOp {
   readonly user?: string;
 }
 
+export type CacheMount = Omit<WrittenCache, 'from' | 'source' | 'mode' | 'uid' | 'gid'> & {
+  readonly source: string;
+  readonly from?: FileSource;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+};
+
 /** `RUN --mount`, its variables expanded and its origin found. */
 export type RunMount =
   | (Omit<BindMount, 'from' | 'source'> & { readonly from: FileSource; readonly source: string })
-  | (Omit<CacheMount, 'from' | 'source' | 'mode' | 'uid' | 'gid'> & {
-      readonly source: string;
-      readonly from?: FileSource;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    })
+  | CacheMount
   | TmpfsMount
   | SecretMount
   | (SshMount & { readonly target: string });

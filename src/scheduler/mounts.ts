@@ -6,8 +6,8 @@ import { mkdirSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { TsbuildError } from '../errors.ts';
 import type { ExecMount } from '../executor/protocol.ts';
-import type { FileSource, RunMount, RunOp } from '../graph/step.ts';
-import { acquireLock } from '../host/lock.ts';
+import type { CacheMount, FileSource, RunMount, RunOp } from '../graph/step.ts';
+import { acquireLock, tryLock } from '../host/lock.ts';
 import type { Layer } from '../layer/layer.ts';
 import { digestOf, hexOf } from '../oci/digest.ts';
 import { EMPTY_TREE, type FileTree } from '../tree/file-tree.ts';
@@ -138,7 +138,7 @@ async function prepareMount(
       return [{ type: 'layers', layers, path, target, readonly: mount.readonly }];
     }
     case 'cache':
-      return [await prepareCache(mount, target, environment, releases, context.signal)];
+      return [await prepareCache(mount, target, context, environment, releases)];
     case 'ssh': {
       const socket = await environment.sshSocket(mount.id);
       if (socket === undefined) {
@@ -153,21 +153,42 @@ async function prepareMount(
 
 /** `shared`: one directory for all. `locked`: the same, one step at a time. `private`: the first that is free. */
 async function prepareCache(
-  mount: Extract<RunMount, { type: 'cache' }>,
+  mount: CacheMount,
   target: string,
+  context: StepContext<RunOp>,
   environment: MountEnvironment,
   releases: AsyncDisposable[],
-  signal: AbortSignal,
 ): Promise<ExecMount> {
-  const name = hexOf(digestOf(mount.id)).slice(0, 32);
-  const directory = join(environment.cacheMounts, name);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  if (mount.sharing !== 'shared') {
-    releases.push(await acquireLock(join(environment.cacheMounts, `${name}.lock`), { signal }));
+  const { cacheMounts } = environment;
+  const seed =
+    mount.from === undefined
+      ? undefined
+      : await sourceLayers(context, environment, mount.from, mount.source);
+  // Caches that began with different files are different caches, whatever their id.
+  const identity =
+    seed === undefined
+      ? [mount.id]
+      : [mount.id, seed.path, ...seed.layers.map((layer) => layer.diffID)];
+  const name = hexOf(digestOf(identity.join('\n'))).slice(0, 32);
+  mkdirSync(cacheMounts, { recursive: true, mode: 0o700 });
+  let source = join(cacheMounts, name);
+  if (mount.sharing === 'locked') {
+    releases.push(await acquireLock(`${source}.lock`, { signal: context.signal }));
+  } else if (mount.sharing === 'private') {
+    const free = await firstFree(source);
+    releases.push(free.lock);
+    source = free.directory;
   }
-  const source = join(directory, 'data');
-  mkdirSync(source, { recursive: true, mode: mount.mode });
-  return { type: 'bind', source, target, readonly: mount.readonly };
+  const { readonly, mode, uid, gid } = mount;
+  return { type: 'cache', source, target, readonly, mode, uid, gid, ...(seed ? { seed } : {}) };
+}
+
+async function firstFree(base: string): Promise<{ directory: string; lock: AsyncDisposable }> {
+  for (let number = 0; ; number += 1) {
+    const directory = number === 0 ? base : `${base}.${number}`;
+    const lock = await tryLock(`${directory}.lock`);
+    if (lock !== undefined) return { directory, lock };
+  }
 }
 
 async function sourceLayers(

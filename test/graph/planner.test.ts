@@ -171,6 +171,18 @@ describe('variables', () => {
     expect(runs(result).map(envOf)).toEqual([[], ['V=2.0']]);
   });
 
+  it('of a stage reach the stages built on it, ARGs included, but ENV wins there', async () => {
+    const result = await plan(
+      'FROM busybox AS a\nARG A=1\nENV B=1\nARG B=2\nRUN a\nFROM a\nRUN b\n',
+    );
+    expect(runs(result).map(envOf)).toEqual(
+      [
+        ['B=2', 'A=1'],
+        ['A=1', 'B=1'],
+      ].map((entries) => expect.arrayContaining(entries)),
+    );
+  });
+
   it('for proxies reach RUN without being declared, outside of its environment', async () => {
     const [step] = runs(
       await plan('FROM busybox\nRUN x', { buildArgs: { https_proxy: 'http://p' } }),
