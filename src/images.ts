@@ -68,22 +68,21 @@ export interface RemoveImagesOptions extends HostOptions {
   readonly ignoreMissing?: boolean;
 }
 
-/** What was removed: names as people write them, ids of images without. Content goes with the next `prune`. */
+/** What was removed: names as people write them, digests of images that had none. Content goes with the next `prune`. */
 export async function removeImages(options: RemoveImagesOptions): Promise<readonly string[]> {
-  const { findStored } = await import('./image/find.ts');
+  const { removeImage } = await import('./image/remove.ts');
   const store = storeOf(options);
-  const removed: string[] = [];
+  const all: string[] = [];
   for (const image of options.images) {
     try {
-      const { name, descriptor } = findStored(store, image);
-      removed.push(...(name === undefined ? namesOf(store, descriptor.digest) : [familiar(name)]));
-      await (name === undefined ? store.forget(descriptor.digest) : store.untag(name));
+      const { untagged, removed } = await removeImage(store, image);
+      all.push(...(untagged.length > 0 ? untagged.map(familiar) : removed));
     } catch (error) {
       const isMissing = isTsbuildError(error) && error.code === 'IMAGE_NOT_FOUND';
       if (!isMissing || !options.ignoreMissing) throw error;
     }
   }
-  return removed;
+  return all;
 }
 
 export interface SaveImagesOptions extends HostOptions {
@@ -156,11 +155,6 @@ async function performLoad(
     end('failed');
     throw error;
   }
-}
-
-function namesOf(store: Store, digest: string): string[] {
-  const names = store.tags().filter((tag) => tag.descriptor.digest === digest);
-  return names.length === 0 ? [digest] : names.map((tag) => familiar(tag.name));
 }
 
 function familiar(name: string): string {

@@ -33,23 +33,9 @@ export {
 } from './errors.ts';
 export type * from './events.ts';
 export * from './images.ts';
-export {
-  type HistoryRow,
-  type ImageDetails,
-  type ImageSummary,
-  imageHistory,
-  inspectImages,
-  listImages,
-  loadImages,
-  removeImages,
-  saveImages,
-  tagImage,
-} from './images.ts';
 export * from './login.ts';
-export { type LoginOptions, type LoginResult, login, logout } from './login.ts';
 export type * from './options.ts';
 export * from './prune.ts';
-export { type DiskUsage, diskUsage, type PruneOptions, type PruneResult, prune } from './prune.ts';
 
 /** Builds an image. @throws TsbuildError */
 export function build(options: BuildOptions): Operation<BuildResult> {

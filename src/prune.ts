@@ -1,29 +1,27 @@
 /** `prune` and `diskUsage` of the API: what the store may forget, and what it holds. */
-import { TsbuildError } from './errors.ts';
+import { defaultHome } from './environment.ts';
 import type { HostOptions } from './options.ts';
+import type { DiskUsage, PruneResult } from './store-space.ts';
+
+export type { DiskUsage, PruneResult };
 
 export interface PruneOptions extends HostOptions {
-  /** Also every cache record. */
+  /** Also what only the build cache needs. */
   readonly all?: boolean;
 }
 
-export interface PruneResult {
-  /** Bytes. */
-  readonly reclaimed: number;
+/**
+ * Removes images without a name and what neither an image nor the cache needs. What could not be removed is in the
+ * result, and is tried again the next time. @throws TsbuildError `CONFLICT` while the store is in use
+ */
+export async function prune(options: PruneOptions = {}): Promise<PruneResult> {
+  const { pruneStore } = await import('./store-space.ts');
+  const env = options.env ?? process.env;
+  return pruneStore(options.home ?? defaultHome(env), env.PATH, options.all ?? false);
 }
 
-export interface DiskUsage {
-  readonly type: string;
-  readonly count: number;
-  /** Bytes. */
-  readonly size: number;
-  readonly reclaimable: number;
-}
-
-export async function prune(_options: PruneOptions = {}): Promise<PruneResult> {
-  throw new TsbuildError('INTERNAL', 'prune');
-}
-
-export async function diskUsage(_options: HostOptions = {}): Promise<readonly DiskUsage[]> {
-  throw new TsbuildError('INTERNAL', 'disk usage');
+/** By kind; nothing is counted twice. */
+export async function diskUsage(options: HostOptions = {}): Promise<readonly DiskUsage[]> {
+  const { measureStore } = await import('./store-space.ts');
+  return measureStore(options.home ?? defaultHome(options.env ?? process.env));
 }

@@ -96,6 +96,7 @@ describe('source files', () => {
       'environment.ts',
       'images.ts',
       'login.ts',
+      'prune.ts',
       'executor/main.ts',
       'worker.ts',
       'snapshot/overlay.ts',

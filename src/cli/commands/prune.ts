@@ -6,7 +6,7 @@ export const prune = defineCommand({
   name: 'prune',
   synopsis: '[flags]',
   about:
-    'Frees space: removes what no image and no cache record refers to, images without a name, and records that were not used for a while.',
+    'Frees space: removes images without a name, and what neither an image nor the build cache needs.',
   flags: {
     all: { type: 'boolean', short: 'a', help: 'Also the whole build cache' },
     force: { type: 'boolean', short: 'f', help: 'For scripts; nothing is ever asked' },
@@ -16,8 +16,9 @@ export const prune = defineCommand({
     { command: 'tsbuild prune --all', does: 'Keep nothing but named images' },
   ],
   args: { min: 0, max: 0 },
-  async run({ flags }, { env, signal, stdout }) {
-    const { reclaimed } = await pruneStore({ all: flags.all ?? false, env, signal });
+  async run({ flags }, { env, stdout, stderr }) {
+    const { reclaimed, left } = await pruneStore({ all: flags.all ?? false, env });
+    for (const path of left) stderr.write(`could not be removed: ${path}\n`);
     stdout.write(`Reclaimed ${formatBytes(reclaimed)}\n`);
   },
 });
