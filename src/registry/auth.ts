@@ -4,6 +4,7 @@
  * GET, or with OAuth2's POST for an identity token). Tokens are kept until they expire, and asked for once at a time.
  */
 import { TsbuildError } from '../errors.ts';
+import { abortable } from './abortable.ts';
 import type { Challenge } from './challenge.ts';
 import type { Credentials } from './credentials.ts';
 import { broken, nonsense, refused } from './error.ts';
@@ -44,15 +45,17 @@ export function createAuthenticator(options: AuthOptions): Authenticator {
   let tokens: Token[] = [];
   const pending = new Map<string, Promise<Token>>();
 
-  const tokenFor = (
-    bearer: Challenge,
-    scopes: readonly string[],
-    signal?: AbortSignal,
-  ): Promise<Token> => {
+  /** One request for all who wait for the same; it belongs to none of them, so none can abort it. */
+  const tokenFor = (bearer: Challenge, scopes: readonly string[]): Promise<Token> => {
     const key = [...scopes].sort().join(' ');
     const asked = pending.get(key);
     if (asked !== undefined) return asked;
-    const asking = requestToken(options, bearer, scopes, signal).finally(() => pending.delete(key));
+    const asking = requestToken(options, bearer, scopes)
+      .then((token) => {
+        tokens.push(token);
+        return token;
+      })
+      .finally(() => pending.delete(key));
     pending.set(key, asking);
     return asking;
   };
@@ -64,10 +67,7 @@ export function createAuthenticator(options: AuthOptions): Authenticator {
       const now = options.clock.now();
       tokens = tokens.filter(({ expires }) => expires > now);
       const kept = tokens.find((token) => scopes.every((scope) => covers(token.scopes, scope)));
-      if (kept !== undefined) return kept.header;
-      const token = await tokenFor(challenge, scopes, signal);
-      tokens.push(token);
-      return token.header;
+      return (kept ?? (await abortable(tokenFor(challenge, scopes), signal))).header;
     },
     async refused(challenges, rejected) {
       const wanted =
@@ -75,12 +75,9 @@ export function createAuthenticator(options: AuthOptions): Authenticator {
         challenges.find(({ scheme }) => scheme === 'basic');
       if (wanted === undefined) return false;
       challenge = wanted;
-      const before = tokens.length;
       tokens = tokens.filter(({ header }) => header !== rejected);
-      if (wanted.scheme === 'basic')
-        return rejected === undefined && basic(await options.credentials()) !== undefined;
-      // A token that was refused the moment it was made would be refused again.
-      return rejected === undefined || tokens.length < before;
+      if (wanted.scheme === 'bearer') return true;
+      return rejected === undefined && basic(await options.credentials()) !== undefined;
     },
   };
 }
@@ -94,7 +91,6 @@ async function requestToken(
   options: AuthOptions,
   challenge: Challenge,
   scopes: readonly string[],
-  signal?: AbortSignal,
 ): Promise<Token> {
   const credentials = await options.credentials();
   const allowed = new Set(scopes);
@@ -105,7 +101,7 @@ async function requestToken(
       expires: Number.POSITIVE_INFINITY,
     };
   }
-  const request = tokenRequest(options, challenge, scopes, credentials, signal);
+  const request = tokenRequest(options, challenge, scopes, credentials);
   const asked = options.clock.now();
   const answer = parseToken(request, await exchange(options, request));
   // Not to its last moment: the request that carries it needs time to arrive.
@@ -118,11 +114,9 @@ function tokenRequest(
   challenge: Challenge,
   scopes: readonly string[],
   credentials: Credentials | undefined,
-  signal?: AbortSignal,
 ): HttpRequest {
   const url = realmOf(options.registry, challenge);
   const { service } = challenge.parameters;
-  const common = { url, ...(signal ? { signal } : {}) };
   if (credentials !== undefined && 'identityToken' in credentials) {
     const form = new URLSearchParams({
       grant_type: 'refresh_token',
@@ -135,7 +129,7 @@ function tokenRequest(
       'content-type': 'application/x-www-form-urlencoded',
       accept: 'application/json',
     };
-    return { ...common, method: 'POST', headers, body: Buffer.from(form.toString()) };
+    return { url, method: 'POST', headers, body: Buffer.from(form.toString()) };
   }
   if (service !== undefined) url.searchParams.set('service', service);
   for (const scope of scopes) url.searchParams.append('scope', scope);
@@ -143,7 +137,7 @@ function tokenRequest(
   if (credentials !== undefined && 'password' in credentials)
     url.searchParams.set('account', credentials.username);
   return {
-    ...common,
+    url,
     method: 'GET',
     headers: { accept: 'application/json', ...(authorization ? { authorization } : {}) },
   };
@@ -169,7 +163,6 @@ async function exchange(options: AuthOptions, request: HttpRequest): Promise<Buf
   try {
     return await readBounded(response.body, MAX_TOKEN_ANSWER);
   } catch (cause) {
-    request.signal?.throwIfAborted();
     throw broken(request, cause);
   }
 }

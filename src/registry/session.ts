@@ -2,8 +2,9 @@
  * A session with one registry host: finds out whether it speaks https or http, proves who we are when asked, repeats
  * what may succeed the next time, and turns every answer that was not expected into an error that says what to do.
  */
-import { createAuthenticator } from './auth.ts';
-import { type Challenge, parseChallenges } from './challenge.ts';
+import { abortable } from './abortable.ts';
+import { type Authenticator, createAuthenticator } from './auth.ts';
+import { parseChallenges } from './challenge.ts';
 import type { Keychain } from './credentials.ts';
 import { candidates } from './endpoint.ts';
 import { RegistryError, refused } from './error.ts';
@@ -68,78 +69,31 @@ export interface Session {
 const COMMIT_MILLISECONDS = 15 * 60_000;
 
 export function createSession(options: SessionOptions): Session {
-  const { registry, clock, transport } = options;
-  const follow = (request: HttpRequest) => sendFollowing(transport.send, request);
+  const { registry, clock, transport, warn } = options;
+  const follow: Exchange = (request) => sendFollowing(transport.send, request);
+  const credentials = memo(async () => options.keychain?.credentials(registry));
+  const auth = createAuthenticator({ registry, credentials, send: follow, clock });
+  const root = memo(() => findRoot(options, follow, auth));
   const policy: RetryPolicy = {
     ...defaultRetryLimits,
     ...options.retry,
     clock,
-    onRetry: (error, wait) => {
-      if (error instanceof RegistryError && error.code === 'REGISTRY_RATE_LIMIT') {
-        options.warn(
-          `${registry} limits the rate of requests; waiting ${Math.ceil(wait / 1000)} s`,
-        );
-      }
-    },
+    onRetry: (error, wait) => tellOfRateLimit(registry, error, wait, warn),
   };
-  const credentials = memo(async () => options.keychain?.credentials(registry));
-  const auth = createAuthenticator({ registry, credentials, send: follow, clock });
-  const root = memo(() =>
-    findRoot(options, follow, (challenges) => auth.refused(challenges, undefined)),
-  );
 
   const callOnce = async (call: Call): Promise<HttpResponse> => {
-    const request = await requestFor(call);
-    const response = await authorized(request, call.scopes);
+    const base = await abortable(root(), call.signal);
+    const request = { ...call, url: new URL(call.url, base) };
+    const own = request.url.origin === base.origin;
+    const response = await (own ? sendAuthorized(follow, auth, request) : follow(request));
     for (const value of headers(response, 'warning')) {
       const text = parseWarning(value);
-      if (text !== undefined) options.warn(`${registry}: ${text}`);
+      if (text !== undefined) warn(`${registry}: ${text}`);
     }
     if (call.expect.includes(response.status)) return response;
-    throw await refused(
-      registry,
-      request,
-      response,
-      parseRetryAfter(header(response, 'retry-after'), clock.now()),
-    );
+    const wait = parseRetryAfter(header(response, 'retry-after'), clock.now());
+    throw await refused(registry, request, response, wait);
   };
-
-  const requestFor = async (call: Call): Promise<HttpRequest> => {
-    const url = typeof call.url === 'string' ? new URL(call.url, await root()) : call.url;
-    const { method, headers, body, signal, answerMilliseconds } = call;
-    return {
-      method,
-      url,
-      ...(headers && { headers }),
-      ...(body && { body }),
-      ...(signal && { signal }),
-      ...(answerMilliseconds && { answerMilliseconds }),
-    };
-  };
-
-  /** Adds what proves who we are, if the URL is the registry's own and it has asked; a first refusal is its way to ask. */
-  const authorized = async (
-    request: HttpRequest,
-    scopes: readonly string[],
-  ): Promise<HttpResponse> => {
-    const own = request.url.origin === (await root()).origin;
-    if (!own) return follow(request);
-    const attempt = async (authorization: string | undefined) =>
-      follow(
-        authorization === undefined
-          ? request
-          : { ...request, headers: { ...request.headers, authorization } },
-      );
-    const first = await auth.authorization(scopes, request.signal);
-    const response = await attempt(first);
-    // What a host asks for to which we were redirected is not the registry's word.
-    if (response.status !== 401 || response.url.origin !== request.url.origin) return response;
-    const challenges = parseChallenges(headers(response, 'www-authenticate'));
-    if (!(await auth.refused(challenges, first))) return response;
-    await discard(response);
-    return attempt(await auth.authorization(scopes, request.signal));
-  };
-
   return {
     registry,
     policy,
@@ -149,6 +103,29 @@ export function createSession(options: SessionOptions): Session {
   };
 }
 
+/** Adds what proves who we are, once the registry has asked for it; its first refusal is how it asks. */
+async function sendAuthorized(
+  follow: Exchange,
+  auth: Authenticator,
+  request: HttpRequest & Pick<Call, 'scopes'>,
+): Promise<HttpResponse> {
+  const { scopes, signal } = request;
+  const attempt = (authorization: string | undefined) =>
+    follow(
+      authorization === undefined
+        ? request
+        : { ...request, headers: { ...request.headers, authorization } },
+    );
+  const authorization = await auth.authorization(scopes, signal);
+  const response = await attempt(authorization);
+  // What a host asks for to which we were redirected is not the registry's word.
+  if (response.status !== 401 || response.url.origin !== request.url.origin) return response;
+  const challenges = parseChallenges(headers(response, 'www-authenticate'));
+  if (!(await auth.refused(challenges, authorization))) return response;
+  await discard(response);
+  return attempt(await auth.authorization(scopes, signal));
+}
+
 /**
  * The root URL of the registry. Where more than one is possible, the one that answers as a registry does; the question
  * carries no credentials, and what it is answered tells how to authorize.
@@ -156,26 +133,37 @@ export function createSession(options: SessionOptions): Session {
 async function findRoot(
   options: SessionOptions,
   follow: Exchange,
-  learn: (challenges: readonly Challenge[]) => Promise<unknown>,
+  auth: Authenticator,
 ): Promise<URL> {
   const [first, ...others] = candidates(options.registry, options.insecure ?? []);
   if (others.length === 0) return first!;
-  let failure: unknown;
+  const failures: unknown[] = [];
+  let doubtful: URL | undefined;
   for (const root of [first!, ...others]) {
     try {
       const response = await follow({ method: 'GET', url: new URL('v2/', root) });
       await discard(response);
+      const challenges = parseChallenges(headers(response, 'www-authenticate'));
+      if (response.status === 401) await auth.refused(challenges, undefined);
       // What a TLS server answers to plain http, where it answers at all.
-      if (root.protocol === 'http:' && response.status === 400) continue;
-      if (response.status === 401)
-        await learn(parseChallenges(headers(response, 'www-authenticate')));
-      return root;
+      if (root.protocol !== 'http:' || response.status !== 400) return root;
+      doubtful = root;
     } catch (error) {
-      failure ??= error;
+      failures.push(error);
     }
   }
-  if (failure === undefined) return first!;
-  throw failure;
+  if (doubtful === undefined) throw failures[0];
+  return doubtful;
+}
+
+function tellOfRateLimit(
+  registry: string,
+  error: unknown,
+  wait: number,
+  warn: (message: string) => void,
+): void {
+  if (!(error instanceof RegistryError) || error.code !== 'REGISTRY_RATE_LIMIT') return;
+  warn(`${registry} limits the rate of requests; waiting ${Math.ceil(wait / 1000)} s`);
 }
 
 /** Calls `make` once and remembers its result, but not its failure. */

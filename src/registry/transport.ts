@@ -45,12 +45,12 @@ const STALL_MILLISECONDS = 60_000;
 const CONNECTIONS = 6;
 
 export function createTransport(options: TransportOptions): Transport {
-  const pools = new Map<string, Promise<Dispatcher>>();
+  const pools = new Map<string, Dispatcher>();
   /** Where something has answered before: what is refused there now may be taken again in a moment. */
   const reached = new Set<string>();
   const stall = options.stallMilliseconds ?? STALL_MILLISECONDS;
 
-  const poolFor = (request: HttpRequest): Promise<Dispatcher> => {
+  const poolFor = (request: HttpRequest): Dispatcher => {
     const key = `${request.body === undefined ? 'read' : 'write'} ${request.url.origin}`;
     const known = pools.get(key);
     if (known !== undefined) return known;
@@ -61,10 +61,9 @@ export function createTransport(options: TransportOptions): Transport {
 
   const send: Exchange = async (request) => {
     request.signal?.throwIfAborted();
-    const pool = await poolFor(request);
     const sending = watchedBody(request.body, stall);
     try {
-      const answer = await pool.request({
+      const answer = await poolFor(request).request({
         origin: request.url.origin,
         path: request.url.pathname + request.url.search,
         method: request.method,
@@ -94,12 +93,12 @@ export function createTransport(options: TransportOptions): Transport {
     }
   };
   const close = async (): Promise<void> => {
-    await Promise.all([...pools.values()].map(async (pool) => (await pool).destroy()));
+    await Promise.all([...pools.values()].map((pool) => pool.destroy()));
   };
   return { send, close };
 }
 
-async function createPool(url: URL, options: TransportOptions): Promise<Dispatcher> {
+function createPool(url: URL, options: TransportOptions): Dispatcher {
   const tls = options.tls?.(url.host);
   const connect = {
     timeout: CONNECT_MILLISECONDS,
@@ -109,17 +108,18 @@ async function createPool(url: URL, options: TransportOptions): Promise<Dispatch
     ...(tls?.key === undefined ? {} : { key: tls.key }),
   };
   const common = { connections: options.connections ?? CONNECTIONS, connect, pipelining: 1 };
-  const { http, https, no } = options.proxy ?? {};
-  if ((!http && !https) || isLoopback(url.hostname)) return new Agent(common);
-  // Empty strings, not `undefined`, which would make it look at the environment of the process.
+  const { http, https, no = '' } = options.proxy ?? {};
+  const proxy = url.protocol === 'https:' ? https : http;
+  if (!proxy || isLoopback(url.hostname)) return new Agent(common);
   return new EnvHttpProxyAgent({
     ...common,
     requestTls: connect,
     // Proxies let CONNECT through to port 443 alone.
     proxyTunnel: false,
-    httpProxy: http ?? '',
-    httpsProxy: https ?? http ?? '',
-    noProxy: no ?? '',
+    // All three, or it looks at the environment of the process.
+    httpProxy: proxy,
+    httpsProxy: proxy,
+    noProxy: no,
   });
 }
 

@@ -87,6 +87,31 @@ test('a token that is refused is replaced once', async () => {
   ]);
 });
 
+test('calls that come together with a token that is no longer valid all get the new one', async () => {
+  const tokens = new Map<string, readonly string[]>();
+  const registry = await testRegistry({ auth: { kind: 'token', users, tokens } });
+  const repository = repositoryAt(registry, { credentials: joe });
+  await repository.resolve('1');
+  tokens.clear();
+  const calls = ['1', '2', '3', '4', '5', '6', '7', '8'].map((tag) => repository.resolve(tag));
+  expect(await Promise.all(calls)).toEqual(calls.map(() => undefined));
+});
+
+test('who aborts while a token is asked for does not spoil it for others', async () => {
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const grant = (scopes: readonly string[]) => {
+    controller.abort(reason);
+    return scopes;
+  };
+  const registry = await testRegistry({ auth: { kind: 'token', users, grant } });
+  const repository = repositoryAt(registry, { credentials: joe });
+  const first = repository.resolve('1', { signal: controller.signal });
+  const second = repository.resolve('1');
+  await expect(first).rejects.toBe(reason);
+  expect(await second).toBeUndefined();
+});
+
 test('a token server that grants less than was asked ends in an error, not in a loop', async () => {
   const registry = await testRegistry({
     auth: { kind: 'token', users, grant: () => ['repository:other:pull'] },

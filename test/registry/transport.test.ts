@@ -219,6 +219,17 @@ test('a proxy is used for what it is for, with its own credentials, and never fo
   expect(proxy.asked).toHaveLength(before);
 });
 
+test('an abort does not wait for a host that says nothing', async () => {
+  const registry = await testRegistry({ intercept: () => true });
+  const controller = new AbortController();
+  const reason = new Error('enough');
+  const repository = testClient().repository({ registry: registry.host, repository: 'a' });
+  const resolving = repository.resolve('1', { signal: controller.signal });
+  await expect.poll(() => registry.requests.length).toBe(1);
+  controller.abort(reason);
+  await expect(resolving).rejects.toBe(reason);
+});
+
 test('the environment of the process has no say', async () => {
   const registry = await testRegistry();
   const before = process.env.http_proxy;
