@@ -123,25 +123,65 @@ function translate(text: string): string {
 
 /** The same in JavaScript's notation, where a bracket is no character, a class nests, and escapes have other names. */
 function toRegExp(text: string): string {
-  let inClass = false;
-  let atStart = false;
-  return translate(text).replace(/\\(.)?|./gsu, (token, escaped?: string) => {
-    const opens = !inClass && token === '[';
-    const first = atStart;
-    atStart = opens || (first && token === '^');
-    if (opens) {
-      inClass = true;
-      return '[';
-    }
-    if (token.startsWith('\\')) return translateEscape(escaped, inClass);
-    if (!inClass) return token === '.' ? '[^\\n]' : token === ']' ? '\\]' : token;
-    if (token === ']' && !first) {
-      inClass = false;
-      return ']';
-    }
-    return (token === '^' && first) || token === '-' ? token : escapeRegExp(token);
-  });
+  const characters = [...translate(text)];
+  let source = '';
+  for (let at = 0; at < characters.length; at += 1) {
+    const character = characters[at]!;
+    if (character === '[') {
+      const parsed = translateClass(characters, at);
+      source += parsed.source;
+      at = parsed.last;
+    } else if (character === '\\') {
+      at += 1;
+      source += translateEscape(characters[at], false);
+    } else source += character === '.' ? '[^\\n]' : character === ']' ? '\\]' : character;
+  }
+  return source;
 }
+
+/** A class that begins at `start`. A bracket right at its beginning is a character of it. */
+function translateClass(
+  characters: readonly string[],
+  start: number,
+): { source: string; last: number } {
+  const negated = characters[start + 1] === '^';
+  const first = start + (negated ? 2 : 1);
+  let ranges = '';
+  for (let at = first; at < characters.length; at += 1) {
+    const character = characters[at]!;
+    const name = /^\[:([a-z]+):\]/.exec(characters.slice(at, at + 12).join(''))?.[1];
+    if (character === ']' && at > first) {
+      return { source: `[${negated ? '^' : ''}${ranges}]`, last: at };
+    }
+    if (name !== undefined) {
+      if (NAMED_CLASSES[name] === undefined) throw new SyntaxError(`unknown class ${name}`);
+      ranges += NAMED_CLASSES[name];
+      at += name.length + 3;
+    } else if (character === '\\') {
+      at += 1;
+      ranges += translateEscape(characters[at], true);
+    } else ranges += character === '-' ? '-' : escapeRegExp(character);
+  }
+  throw new SyntaxError('missing closing ]');
+}
+
+/** ASCII only, as in Go. */
+const NAMED_CLASSES: Readonly<Record<string, string>> = {
+  alnum: '0-9A-Za-z',
+  alpha: 'A-Za-z',
+  ascii: '\\x00-\\x7f',
+  blank: '\\t ',
+  cntrl: '\\x00-\\x1f\\x7f',
+  digit: '0-9',
+  graph: '!-~',
+  lower: 'a-z',
+  print: ' -~',
+  punct: '!-\\/:-@\\[-`\\{-~',
+  space: '\\t\\n\\v\\f\\r ',
+  upper: 'A-Z',
+  word: '0-9A-Za-z_',
+  xdigit: '0-9A-Fa-f',
+};
 
 /** Go's escapes: https://pkg.go.dev/regexp/syntax. Punctuation is itself; what is not listed there is an error. */
 function translateEscape(character: string | undefined, inClass: boolean): string {
