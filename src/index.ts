@@ -17,9 +17,10 @@ import type {
   PullResult,
   PushOptions,
   PushResult,
+  RunOperation,
   RunOptions,
-  RunResult,
 } from './options.ts';
+import type { RunControl } from './run.ts';
 
 export { expandWord, expandWordDetails, splitWords } from './dockerfile/words.ts';
 export {
@@ -62,9 +63,11 @@ export function push(options: PushOptions): Operation<PushResult> {
 }
 
 /** Runs a container in the foreground, to its end. @throws TsbuildError */
-export function run(options: RunOptions): Operation<RunResult> {
-  return startOperation(async (operation) => {
+export function run(options: RunOptions): RunOperation {
+  const control: RunControl = {};
+  const operation = startOperation(async (context) => {
     const { performRun } = await import('./run.ts');
-    return performRun(options, operation);
+    return performRun(options, context, control);
   }, options.signal);
+  return Object.assign(operation, { kill: (signal: NodeJS.Signals) => control.kill?.(signal) });
 }
