@@ -50,7 +50,7 @@ interface LogicalLine {
   readonly text: string;
   readonly line: number;
   readonly comments: readonly string[];
-  readonly hasEmptyContinuation: boolean;
+  readonly emptyContinuation?: number;
 }
 
 class SyntaxReader {
@@ -88,9 +88,11 @@ class SyntaxReader {
   #readLogicalLine(): LogicalLine | undefined {
     let comments: string[] = [];
     while (this.#read < this.#lines.length) {
-      const text = trimStart(trimLineEnd(this.#lines[this.#read++]!));
-      this.directives.read(text, this.#read);
-      if (text.startsWith('#')) comments.push(trim(text.slice(1)));
+      const line = trimLineEnd(this.#lines[this.#read++]!);
+      const text = trimStart(line);
+      if (this.directives.read(text, this.#read)) continue;
+      // An indented comment keeps its `#`, so it describes nothing: the engine cuts the first character, whatever it is.
+      if (text.startsWith('#')) comments.push(trim(line.slice(1)));
       else if (text === '') comments = [];
       else return this.#readContinuations(text, comments);
     }
@@ -100,14 +102,14 @@ class SyntaxReader {
   #readContinuations(first: string, comments: readonly string[]): LogicalLine {
     const { escape: escapeCharacter } = this.directives;
     let line = this.#read;
-    let hasEmptyContinuation = false;
+    let hasEmptyLine = false;
     let { text, continues } = cutContinuation(first, escapeCharacter);
     while (continues && this.#read < this.#lines.length) {
       const next = trimLineEnd(this.#lines[this.#read++]!);
       const visible = trimStart(next);
       if (visible.startsWith('#')) continue;
       if (visible === '') {
-        hasEmptyContinuation = true;
+        hasEmptyLine = true;
         continue;
       }
       if (trimStart(text) === '') line = this.#read;
@@ -115,7 +117,7 @@ class SyntaxReader {
       text += cut.text;
       continues = cut.continues;
     }
-    return { text, line, comments, hasEmptyContinuation };
+    return { text, line, comments, ...(hasEmptyLine && { emptyContinuation: this.#read }) };
   }
 
   #readHeredoc(marker: HeredocMarker): Heredoc {
@@ -133,7 +135,7 @@ class SyntaxReader {
 }
 
 type UnplacedNode = Omit<SyntaxNode, keyof Place | 'trigger'> & { readonly trigger?: UnplacedNode };
-type Place = Pick<SyntaxNode, 'line' | 'endLine' | 'comments' | 'hasEmptyContinuation'>;
+type Place = Pick<SyntaxNode, 'line' | 'endLine' | 'comments' | 'emptyContinuation'>;
 
 /** ONBUILD and its trigger stand in the same place. */
 function withPlace(node: UnplacedNode, place: Place): SyntaxNode {

@@ -7,9 +7,8 @@ export function suggest(word: string, known: Iterable<string>): string | undefin
   let best: string | undefined;
   let bestDistance = MAX_DISTANCE;
   for (const candidate of known) {
-    // Nothing is near a word of which everything would have to change.
     const distance = editDistance(folded, candidate.toLowerCase());
-    if (distance < bestDistance && distance < Math.max(folded.length, 1)) {
+    if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }

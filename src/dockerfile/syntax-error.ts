@@ -45,9 +45,11 @@ export function locateSyntaxError(error: unknown, location: SourceLocation): unk
 export function sourceLocation(
   file: string,
   lines: readonly string[],
-  line: number,
+  firstLine: number,
   endLine: number,
 ): SourceLocation {
+  // An empty file has a first line too, for those who show it.
+  const line = Math.max(1, firstLine);
   const lineText = lines[line - 1];
   return {
     file,

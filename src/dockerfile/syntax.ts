@@ -40,8 +40,8 @@ export interface SyntaxNode extends RawArguments {
   readonly raw: string;
   /** The comment lines right above, without `#`: descriptions of stages and arguments. */
   readonly comments: readonly string[];
-  /** Whether an empty line stands inside the continuation. */
-  readonly hasEmptyContinuation: boolean;
+  /** Present if an empty line stands inside the continuation: the last line of that, here-documents not counted. */
+  readonly emptyContinuation?: number;
 }
 
 export type EscapeCharacter = '\\' | '`';
