@@ -1,13 +1,29 @@
-/** Entry of the executor process: the first process of its pid namespace, started by launch.ts, spoken to by client.ts. */
+/**
+ * Entry of the executor: the process, first of its pid namespace, started by launch.ts and spoken to by client.ts, and
+ * the worker threads of that process.
+ */
+import { isMainThread } from 'node:worker_threads';
+import { serveTasks } from '../host/worker-thread.ts';
+import { createWorkers } from '../host/workers.ts';
 import { serve } from './serve.ts';
+import { executorTasks } from './tasks.ts';
 
-serve({
-  onMessage: (listener) => process.on('message', listener),
-  // The build process is gone: everything here goes with this process.
-  onDisconnect: (listener) => process.on('disconnect', listener),
-  send: (message) =>
-    new Promise((resolve) => {
-      process.send?.(message, undefined, {}, () => resolve());
-    }),
-  exit: (status) => process.exit(status),
-});
+/** Two steps may well end at once. */
+const THREADS = 2;
+
+if (isMainThread) {
+  const workers = createWorkers({ entry: new URL(import.meta.url), size: THREADS });
+  serve({
+    workers,
+    onMessage: (listener) => process.on('message', listener),
+    // The build process is gone: everything here goes with this process.
+    onDisconnect: (listener) => process.on('disconnect', listener),
+    send: (message) =>
+      new Promise((resolve) => {
+        process.send?.(message, undefined, {}, () => resolve());
+      }),
+    exit: (status) => process.exit(status),
+  });
+} else {
+  serveTasks(executorTasks());
+}

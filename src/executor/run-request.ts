@@ -20,11 +20,13 @@ export interface Workshop {
   readonly runtime: Runtime;
   /** Directories that overlay can use as lower ones, for layers, bottom first. */
   readonly lowersOf: (layers: readonly Layer[]) => Promise<readonly string[]>;
-  /** What was changed in a snapshot over `parents`, as a layer in the store. */
+  /** Says that there will be something to commit soon. */
+  readonly wake: () => void;
+  /** What was changed in a snapshot over `parents`, as a layer in the store; `undefined` if nothing was. */
   readonly commit: (
     snapshot: Snapshot,
     parents: readonly Layer[],
-    sourceDateEpoch: number | undefined,
+    options: { readonly sourceDateEpoch?: number; readonly signal: AbortSignal },
   ) => Promise<Layer | undefined>;
   readonly ioOf: (request: ExecRequest) => ContainerIO;
 }
@@ -42,6 +44,7 @@ export async function runRequest(
   call: RunCall,
 ): Promise<ExecResult> {
   const { snapshots } = workshop;
+  if (request.commit !== undefined) workshop.wake();
   const lowers = await workshop.lowersOf(request.layers);
   const views = await layersOfMounts(workshop, request);
   call.signal.throwIfAborted();
@@ -69,7 +72,8 @@ export async function runRequest(
       mounts,
     });
     if (request.commit === undefined || exit.exitCode !== 0) return exit;
-    const layer = await workshop.commit(snapshot, request.layers, request.commit.sourceDateEpoch);
+    const options = { ...request.commit, signal: call.signal };
+    const layer = await workshop.commit(snapshot, request.layers, options);
     call.signal.throwIfAborted();
     return layer === undefined ? exit : { ...exit, layer };
   } finally {

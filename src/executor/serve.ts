@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isTsbuildError, TsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import { toPlainError } from '../host/error-transport.ts';
+import type { Workers } from '../host/workers.ts';
 import { type Cleaner, createCleaner } from './cleaner.ts';
 import type { FromExecutor, Session, ToExecutor } from './messages.ts';
 import type { ExecRequest } from './protocol.ts';
@@ -10,6 +11,7 @@ import { type RunCall, runRequest, type Workshop } from './run-request.ts';
 import { openWorkshop } from './workshop.ts';
 
 export interface Channel {
+  readonly workers: Workers;
   readonly onMessage: (listener: (message: ToExecutor) => void) => void;
   readonly onDisconnect: (listener: () => void) => void;
   /** Fulfilled when the other side can take more. */
@@ -55,7 +57,7 @@ export function serve(channel: Channel): void {
   channel.onMessage((message) => {
     switch (message.type) {
       case 'init':
-        opening = open(message.session, (text) => channel.send({ type: 'warning', message: text }));
+        opening = open(message.session, channel);
         // Every request that needs it fails with it.
         opening.catch(() => {});
         break;
@@ -94,8 +96,9 @@ function keyOf(run: number): string {
   return `run-${run}`;
 }
 
-async function open(session: Session, onWarning: (message: string) => void): Promise<Opened> {
-  const workshop = openWorkshop(session, onWarning);
+async function open(session: Session, channel: Channel): Promise<Opened> {
+  const onWarning = (message: string) => void channel.send({ type: 'warning', message });
+  const workshop = openWorkshop(session, channel.workers, onWarning);
   const cleaner = createCleaner(
     [join(session.directory, 'trash'), ...session.stale],
     session.searchPath,

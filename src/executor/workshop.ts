@@ -1,5 +1,5 @@
 /** Puts together what requests are run with: mounts of this process's own, the snapshotter, the runtime. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TsbuildError } from '../errors.ts';
 import { findExecutable } from '../host/process.ts';
@@ -12,71 +12,99 @@ import {
   mount,
   umount,
 } from '../host/syscalls.ts';
+import type { Workers } from '../host/workers.ts';
 import { adoptLayer } from '../layer/adopt.ts';
-import { writeChanges } from '../layer/diff.ts';
-import type { Layer } from '../layer/layer.ts';
-import { prepareMountable } from '../layer/mountable.ts';
+import type { Layer, WrittenLayer } from '../layer/layer.ts';
+import type { Mountable, MountableOptions } from '../layer/mountable.ts';
 import { probeForms } from '../layer/probe-forms.ts';
 import { readAbilities } from '../runtime/abilities.ts';
 import { createRunc } from '../runtime/runc.ts';
-import { createOverlaySnapshotter } from '../snapshot/overlay.ts';
-import { openStore } from '../store/store.ts';
+import { openStore, type Store } from '../store/store.ts';
 import { containerIO } from './container-io.ts';
 import type { Session } from './messages.ts';
 import type { Workshop } from './run-request.ts';
+import { chooseSnapshotter, openSnapshotter, type SnapshotChoice } from './snapshots.ts';
+import type { CommitTask, LowerTask } from './tasks.ts';
 
-export function openWorkshop(session: Session, onWarning: (message: string) => void): Workshop {
+export function openWorkshop(
+  session: Session,
+  workers: Workers,
+  onWarning: (message: string) => void,
+): Workshop {
   const { home, directory, searchPath } = session;
   const abilities = readAbilities();
-  const { rootless } = abilities;
   const run = join(directory, 'run');
   mountPrivate(run);
   hideCgroups(abilities.unifiedCgroup);
-  const inRun = (name: string): string => {
-    mkdirSync(join(run, name));
-    return join(run, name);
+  const make = (...parts: string[]): string => {
+    mkdirSync(join(...parts));
+    return join(...parts);
   };
-  const store = openStore(home);
-  const snapshots = createOverlaySnapshotter({
-    directory: join(directory, 'snapshots'),
-    trash: join(directory, 'trash'),
-    userXattr: rootless,
-  });
-  const runtime = createRunc({
-    file: findRunc(searchPath),
-    state: inRun('runc'),
-    env: { PATH: searchPath },
-  });
-  const mountable = { home, rootless, mounts: inRun('layers'), onWarning };
-  const forms = probeForms(mountable);
-  const lowers = new Map<string, string>();
-  const lowerOf = (layer: Layer): string => {
-    const known = lowers.get(layer.diffID);
-    if (known !== undefined) return known;
-    const { lower } = prepareMountable(layer, { ...mountable, forms });
-    lowers.set(layer.diffID, lower);
-    return lower;
-  };
-  return {
-    bundles: inRun('bundles'),
-    abilities,
-    snapshots,
-    runtime,
-    lowersOf: async (layers) => layers.map(lowerOf),
-    commit: async (snapshot, parents, sourceDateEpoch) => {
-      const place = mkdtempSync(join(directory, 'layer-'));
-      const options = {
-        directory: place,
-        ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }),
-      };
-      try {
-        const written = writeChanges(snapshots.changes(snapshot), parents, options);
-        return written && adoptLayer(store, written);
-      } finally {
-        rmSync(place, { recursive: true, force: true });
-      }
+  const choice = chooseSnapshotter(
+    {
+      directory: make(directory, 'snapshots'),
+      trash: join(directory, 'trash'),
+      userXattr: abilities.rootless,
     },
+    onWarning,
+  );
+  const temp = make(directory, 'temp');
+  const { rootless } = abilities;
+  const mountable = { home, rootless, mounts: make(run, 'layers'), temp, onWarning };
+  return {
+    bundles: make(run, 'bundles'),
+    abilities,
+    snapshots: openSnapshotter(choice),
+    runtime: createRunc({
+      file: findRunc(searchPath),
+      state: make(run, 'runc'),
+      env: { PATH: searchPath },
+    }),
+    lowersOf: lowersWith(workers, mountable),
+    wake: () => {
+      workers.run('executor.wake', undefined).catch(() => {});
+    },
+    commit: commitWith(workers, choice, openStore(home, { temp })),
     ioOf: containerIO,
+  };
+}
+
+/** A layer is prepared once, whoever asks for it. */
+function lowersWith(
+  workers: Workers,
+  { onWarning, ...mountable }: Omit<MountableOptions, 'forms'>,
+): Workshop['lowersOf'] {
+  const options = { ...mountable, forms: probeForms(mountable) };
+  const known = new Map<string, Promise<string>>();
+  const prepare = async (layer: Layer): Promise<string> => {
+    const task: LowerTask = { layer, options };
+    const onProgress = (message: unknown): void => onWarning?.(String(message));
+    const made = await workers.run('executor.lower', task, { onProgress });
+    return (made as Mountable).lower;
+  };
+  return (layers) =>
+    Promise.all(
+      layers.map((layer) => {
+        const lower = known.get(layer.diffID) ?? prepare(layer);
+        known.set(layer.diffID, lower);
+        // What failed may work the next time: a full disk has been cleared.
+        lower.catch(() => known.delete(layer.diffID));
+        return lower;
+      }),
+    );
+}
+
+function commitWith(workers: Workers, snapshots: SnapshotChoice, store: Store): Workshop['commit'] {
+  return async (snapshot, parents, { sourceDateEpoch, signal }) => {
+    const directory = store.tempDir();
+    const options = { directory, ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }) };
+    const task: CommitTask = { snapshots, snapshot, parents, options };
+    try {
+      const written = await workers.run('executor.commit', task, { signal });
+      return written === undefined ? undefined : adoptLayer(store, written as WrittenLayer);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
   };
 }
 

@@ -12,7 +12,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { fsPath } from '../host/path-bytes.ts';
 import type { Change, Changes } from '../snapshot/snapshotter.ts';
 import { type FileNode, type FileTree, joinPath, parentPath } from '../tree/file-tree.ts';
-import type { Layer, LayerInput, WrittenLayer } from './layer.ts';
+import type { Layer, LayerInput, LayerView, WrittenLayer } from './layer.ts';
 import { stackTree } from './stack.ts';
 import { writeLayer } from './write.ts';
 
@@ -28,8 +28,9 @@ export function writeChanges(
   changes: Changes,
   parents: readonly Layer[],
   options: DiffOptions,
+  read?: (layer: Layer) => LayerView,
 ): WrittenLayer | undefined {
-  const inputs = diffChanges(changes, stackTree(parents), options.sourceDateEpoch);
+  const inputs = diffChanges(changes, stackTree(parents, read), options.sourceDateEpoch);
   return inputs.length === 0 ? undefined : writeLayer(inputs, options);
 }
 

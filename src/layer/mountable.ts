@@ -42,6 +42,8 @@ export interface MountableOptions {
   readonly rootless: boolean;
   /** An existing directory for mounts, of this executor alone; needed for `erofs`. */
   readonly mounts?: string | undefined;
+  /** See `StoreOptions`: what an executor's names for temporary files say of its pid means nothing outside. */
+  readonly temp?: string | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -57,7 +59,7 @@ export function prepareMountable(layer: Layer, options: MountableOptions): Mount
     try {
       return {
         form,
-        lower: mountErofs(layer, { store: openStore(options.home), mounts, backing }),
+        lower: mountErofs(layer, { store: openStore(options.home, options), mounts, backing }),
       };
     } catch (error) {
       // A layer that EROFS alone cannot take, or no loop device left: the other form needs neither.
@@ -69,7 +71,7 @@ export function prepareMountable(layer: Layer, options: MountableOptions): Mount
 }
 
 function prepareDirectory(layer: Layer, options: MountableOptions): string {
-  const store = openStore(options.home);
+  const store = openStore(options.home, options);
   // Without root, owners are mapped and whiteouts marked differently: such a directory is of no use to root, and back.
   const name = hexOf(layer.diffID) + (options.rootless ? '.rootless' : '');
   const directory = store.path('layers', name);

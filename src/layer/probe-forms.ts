@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MNT_DETACH, MS_RDONLY, mount, umount } from '../host/syscalls.ts';
 import { digestOf } from '../oci/digest.ts';
-import { openStore } from '../store/store.ts';
+import { openStore, type Store } from '../store/store.ts';
 import { erofsImage } from './erofs.ts';
 import { BLOCK_SIZE } from './erofs-format.ts';
 import { type ErofsBacking, mountImage } from './erofs-mount.ts';
@@ -16,10 +16,11 @@ import type { MountableOptions, MountForm } from './mountable.ts';
  * lies on.
  */
 export function probeForms(options: Omit<MountableOptions, 'forms'>): readonly MountForm[] {
-  const { home, mounts, rootless } = options;
+  const { mounts, rootless } = options;
   if (rootless || mounts === undefined) return ['directory'];
-  if (canMountErofs('files', mounts, home)) return ['erofs', 'directory'];
-  if (canMountErofs('loop', mounts, home)) return ['erofs-loop', 'directory'];
+  const store = openStore(options.home, options);
+  if (canMountErofs('files', mounts, store)) return ['erofs', 'directory'];
+  if (canMountErofs('loop', mounts, store)) return ['erofs-loop', 'directory'];
   return ['directory'];
 }
 
@@ -27,8 +28,8 @@ export function probeForms(options: Omit<MountableOptions, 'forms'>): readonly M
  * Mounts an overlay as well: the kernel allows two filesystems to be stacked on another, and an EROFS in a store
  * that lies on an overlay is the second already.
  */
-function canMountErofs(backing: ErofsBacking, mounts: string, home: string): boolean {
-  const directory = openStore(home).tempDir();
+function canMountErofs(backing: ErofsBacking, mounts: string, store: Store): boolean {
+  const directory = store.tempDir();
   const [target, merged] = [join(mounts, 'probe-erofs'), join(mounts, 'probe-merged')];
   const mounted: string[] = [];
   try {

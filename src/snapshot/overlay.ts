@@ -27,52 +27,58 @@ const MAX_LOWERS = 500;
 
 export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
   const overlays = createOverlayMounts(options);
-  const snapshotAt = (key: string): Snapshot => {
+  const remove = (snapshot: Snapshot): void => {
+    unmount(snapshot.root);
+    discard(snapshot.directory, options.trash);
+  };
+  const create = (key: string, mountAt: (snapshot: Snapshot) => void): Snapshot => {
     const directory = join(options.directory, key);
-    const root = join(directory, 'root');
-    mkdirSync(root, { recursive: true });
-    return { key, directory, root };
+    const snapshot = { key, directory, root: join(directory, 'root') };
+    mkdirSync(snapshot.root, { recursive: true });
+    try {
+      mountAt(snapshot);
+      return snapshot;
+    } catch (error) {
+      remove(snapshot);
+      throw error;
+    }
   };
   return {
-    prepare: (key, lowers, { devices = false } = {}) => {
-      const snapshot = snapshotAt(key);
-      for (const name of ['upper', 'work']) mkdirSync(join(snapshot.directory, name));
-      const flags = devices ? 0 : MS_NODEV;
-      if (lowers.length === 0) bind(join(snapshot.directory, 'upper'), snapshot.root, flags);
-      else overlays.mount(snapshot, lowers, flags, true);
-      return snapshot;
-    },
-    view: (key, lowers) => {
-      const snapshot = snapshotAt(key);
-      const flags = MS_NODEV | MS_RDONLY;
-      // Without an upper directory, overlayfs wants two lower ones.
-      if (lowers.length < 2) bind(lowers[0] ?? snapshot.root, snapshot.root, flags);
-      else overlays.mount(snapshot, lowers, flags, false);
-      return snapshot;
-    },
+    remove,
+    prepare: (key, lowers, { devices = false } = {}) =>
+      create(key, (snapshot) => {
+        for (const name of ['upper', 'work']) mkdirSync(join(snapshot.directory, name));
+        const flags = devices ? 0 : MS_NODEV;
+        if (lowers.length === 0) bind(join(snapshot.directory, 'upper'), snapshot.root, flags);
+        else overlays.mount(snapshot, lowers, flags, true);
+      }),
+    view: (key, lowers) =>
+      create(key, (snapshot) => {
+        const flags = MS_NODEV | MS_RDONLY;
+        // Without an upper directory, overlayfs wants two lower ones.
+        if (lowers.length < 2) bind(lowers[0] ?? snapshot.root, snapshot.root, flags);
+        else overlays.mount(snapshot, lowers, flags, false);
+      }),
     changes: (snapshot) => ({
       paths: listUpper(join(snapshot.directory, 'upper'), '', []),
       complete: false,
     }),
-    remove: (snapshot) => {
-      unmount(snapshot.root);
-      discard(snapshot.directory, options.trash);
-    },
   };
 }
 
 /** Whether overlayfs works on this disk, in this namespace: the store may itself lie on an overlay. */
 export function probeOverlay(options: OverlayOptions): Error | undefined {
-  const lower = join(options.directory, 'probe-lower');
-  const snapshots = createOverlaySnapshotter(options);
+  const directory = join(options.directory, '.probe');
+  const lower = join(directory, 'lower');
+  const snapshots = createOverlaySnapshotter({ ...options, directory });
   try {
     mkdirSync(lower, { recursive: true });
-    snapshots.remove(snapshots.prepare('probe', [lower]));
+    snapshots.remove(snapshots.prepare('snapshot', [lower]));
     return undefined;
   } catch (error) {
     return error as Error;
   } finally {
-    rmSync(lower, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true });
   }
 }
 

@@ -23,7 +23,7 @@ export interface Home {
 }
 
 /** @throws TsbuildError `STORE` */
-export function openHome(directory: string): Home {
+export function openHome(directory: string, tempRoot?: string): Home {
   const home = path.resolve(directory);
   const inside = (...parts: string[]) => path.join(home, ...parts);
   let ready = readVersion(home);
@@ -31,7 +31,7 @@ export function openHome(directory: string): Home {
     if (!ready) makeHome(home);
     ready = true;
   };
-  const temp = createTempArea(inside('tmp'));
+  const temp = createTempArea(tempRoot ?? inside('tmp'));
   return {
     home,
     content: inside('content'),

@@ -78,12 +78,17 @@ export interface Store extends Fetcher, Pusher {
   forget(digest: Digest): Promise<void>;
 }
 
+export interface StoreOptions {
+  /** An existing private directory in the home's tmp/, for temporary files: it is swept as a whole. */
+  readonly temp?: string | undefined;
+}
+
 /**
  * Opens the store at `home`. Cheap: one small file is read, nothing is written before the first blob or tag.
  * @throws TsbuildError `STORE` if home cannot be read, or was written by a newer version of tsbuild
  */
-export function openStore(home: string): Store {
-  const base = openHome(home);
+export function openStore(home: string, options: StoreOptions = {}): Store {
+  const base = openHome(home, options.temp);
   const blobs = openBlobs(base);
   const tags = openTags(base);
   const { home: absolute, content, path, prepare, tempDir } = base;

@@ -1,0 +1,30 @@
+/** Which snapshotter an executor uses: plain data that says so, for its worker threads, and the snapshotter of it. */
+import { createCopySnapshotter } from '../snapshot/copy.ts';
+import { createOverlaySnapshotter, probeOverlay } from '../snapshot/overlay.ts';
+import type { Snapshotter } from '../snapshot/snapshotter.ts';
+
+export interface SnapshotChoice {
+  readonly kind: 'overlay' | 'copy';
+  readonly directory: string;
+  readonly trash: string;
+  readonly userXattr: boolean;
+}
+
+export function openSnapshotter(choice: SnapshotChoice): Snapshotter {
+  return choice.kind === 'overlay'
+    ? createOverlaySnapshotter(choice)
+    : createCopySnapshotter(choice);
+}
+
+/** Overlayfs where it works. */
+export function chooseSnapshotter(
+  places: Omit<SnapshotChoice, 'kind'>,
+  onWarning: (message: string) => void,
+): SnapshotChoice {
+  const problem = probeOverlay(places);
+  if (problem === undefined) return { ...places, kind: 'overlay' };
+  onWarning(
+    `overlayfs does not work here, so each step copies all files of its image: ${problem.message}`,
+  );
+  return { ...places, kind: 'copy' };
+}
