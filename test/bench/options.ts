@@ -27,7 +27,7 @@ export const USAGE = `npm run bench -- [options]
 
 Environment:
   BENCH_DIR      where contexts and stores are put (default: a temporary directory); downloads are kept there
-  BENCH_TSBUILD  command instead of 'node dist/tsbuild.cjs'
+  BENCH_TSBUILD  command instead of Node with the bundle in dist/
   BENCH_DOCKER   command instead of 'docker', for instance 'chroot /opt/peers docker'
   BENCH_BUILDAH  command instead of 'buildah'
   BENCH_PODMAN   command instead of 'podman', which runs what buildah built
