@@ -67,6 +67,8 @@ interface EventBodies {
     /** Bytes of the layer that the step made, if any. */
     readonly bytes?: number;
     readonly message?: string;
+    /** Why no record answered: `parent, args changed`, against the record of the same step that is nearest. */
+    readonly missed?: string;
   };
   warning: Warning;
   /** The end of a successful operation. */

@@ -7,7 +7,15 @@ import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
-import { type CacheKey, type DiffID, hexOf } from '../oci/digest.ts';
+import { diskError } from '../host/disk-error.ts';
+import {
+  type CacheKey,
+  type DiffID,
+  digestOf,
+  hexOf,
+  isDigest,
+  parseDigest,
+} from '../oci/digest.ts';
 import type { Store } from '../store/store.ts';
 import type { Recipe } from './recipe.ts';
 
@@ -29,6 +37,8 @@ export interface CacheRecord {
 
 export interface CacheRecords {
   get(key: CacheKey): CacheRecord | undefined;
+  /** The record put last under a step's name: what a miss is compared with. */
+  latest(name: string): CacheRecord | undefined;
   put(record: CacheRecord): void;
   /** Every readable record; the order is not defined. */
   all(): Iterable<CacheRecord>;
@@ -45,25 +55,27 @@ const schema = v.object({
   seconds: v.number(),
 });
 
+/** Beside the shards of two hex digits: the key that a step of this name had last. */
+const LATEST = 'latest';
+
 export function openRecords(store: Pick<Store, 'path'>): CacheRecords {
   const fileOf = (key: CacheKey) =>
     store.path('cache', hexOf(key).slice(0, 2), `${hexOf(key).slice(2)}.json`);
+  const latestOf = (name: string) =>
+    store.path('cache', LATEST, hexOf(digestOf(name)).slice(0, 32));
+  const get = (key: CacheKey) => {
+    const record = readRecord(fileOf(key));
+    return record?.key === key ? record : undefined;
+  };
   return {
-    get(key) {
-      const record = readRecord(fileOf(key));
-      return record?.key === key ? record : undefined;
+    get,
+    latest(name) {
+      const key = readIfThere(latestOf(name));
+      return key !== undefined && isDigest(key) ? get(parseDigest<CacheKey>(key)) : undefined;
     },
     put(record) {
-      const file = fileOf(record.key);
-      try {
-        mkdirSync(dirname(file), { recursive: true });
-        writeFileAtomic(file, JSON.stringify(record));
-      } catch (cause) {
-        const full = errnoOf(cause) === 'ENOSPC' || errnoOf(cause) === 'EDQUOT';
-        throw new TsbuildError(full ? 'DISK_FULL' : 'STORE', `write cache record ${file}`, {
-          cause,
-        });
-      }
+      writeRecord(fileOf(record.key), JSON.stringify(record));
+      writeRecord(latestOf(record.name), record.key);
     },
     *all() {
       for (const shard of listNames(store.path('cache'))) {
@@ -78,14 +90,27 @@ export function openRecords(store: Pick<Store, 'path'>): CacheRecords {
   };
 }
 
-function readRecord(file: string): CacheRecord | undefined {
-  let text: string;
+function writeRecord(file: string, text: string): void {
   try {
-    text = readFileSync(file, 'utf8');
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileAtomic(file, text);
+  } catch (cause) {
+    throw diskError(cause, `write cache record ${file}`);
+  }
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw new TsbuildError('STORE', `read cache record ${file}`, { cause: error });
   }
+}
+
+function readRecord(file: string): CacheRecord | undefined {
+  const text = readIfThere(file);
+  if (text === undefined) return undefined;
   try {
     const parsed = v.safeParse(schema, JSON.parse(text));
     return parsed.success ? (parsed.output as unknown as CacheRecord) : undefined;

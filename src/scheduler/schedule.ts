@@ -5,7 +5,7 @@
  * The first failure aborts the rest and is the one that is thrown.
  */
 import pLimit, { type LimitFunction } from 'p-limit';
-import { cacheKey, type Recipe } from '../cache/recipe.ts';
+import { cacheKey, compareRecipes, type Recipe } from '../cache/recipe.ts';
 import { type CacheRecord, type CacheRecords, RECORD_VERSION } from '../cache/records.ts';
 import { locate } from '../errors.ts';
 import type { EventSink, StepInfo } from '../events.ts';
@@ -100,7 +100,7 @@ async function runStep(run: Run, id: StepId): Promise<StepResult> {
   const started = performance.now();
   const end = (
     outcome: 'done' | 'cached' | 'failed' | 'canceled',
-    rest: { bytes?: number; message?: string } = {},
+    rest: { bytes?: number; message?: string; missed?: string } = {},
   ) =>
     run.emit({
       type: 'step.end',
@@ -110,10 +110,13 @@ async function runStep(run: Run, id: StepId): Promise<StepResult> {
       ...rest,
     });
   try {
-    const { result, cached } = await perform(run, step, parent!, inputs);
+    const { result, cached, missed } = await perform(run, step, parent!, inputs);
     if (cached) run.cached += 1;
     run.results.set(id, result);
-    end(cached ? 'cached' : 'done', result.own ? { bytes: result.own.size } : {});
+    end(cached ? 'cached' : 'done', {
+      ...(result.own ? { bytes: result.own.size } : {}),
+      ...(missed ? { missed } : {}),
+    });
     return result;
   } catch (error) {
     locate(error, { ...(step.location ? { location: step.location } : {}), step: step.display });
@@ -150,12 +153,24 @@ async function perform(run: Run, step: Step, parent: StepResult, inputs: readonl
   const known = recipe && !step.noCache ? run.records.get(cacheKey(recipe)) : undefined;
   const hit = known && fromRecord(run, parent, known);
   if (hit) return { result: hit, cached: true };
+  const missed = recipe && whyMissed(run, step, recipe);
   if (run.executing.size === 0) run.onMiss?.();
   const record = await executeOnce(run, step, recipe, execute);
   const made = fromRecord(run, parent, record);
   if (made === undefined)
     throw new Error(`layer ${record.layer} of ${step.display} is not in the store`);
-  return { result: made, cached: false };
+  return { result: made, cached: false, missed };
+}
+
+/** What differs from the step of the same name that was executed last; `undefined` for a step that never was. */
+function whyMissed(run: Run, step: Step, recipe: Recipe): string | undefined {
+  if (step.noCache) return undefined;
+  const before = run.records.latest(step.name);
+  if (before === undefined) return undefined;
+  const fields = compareRecipes(before.recipe, recipe).map(({ field }) => field);
+  return fields.length === 0
+    ? 'its layer is no longer in the store'
+    : `${fields.join(', ')} changed`;
 }
 
 function executeOnce(

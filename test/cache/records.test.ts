@@ -33,6 +33,16 @@ describe('cache records', () => {
     expect([...openRecords(store).all()]).toEqual([record]);
   });
 
+  it('are found by the name of their step, the one put last', () => {
+    const records = openRecords(store);
+    const later = recipe('run.v1', { args: ['false'] });
+    records.put(record);
+    records.put({ ...record, key: cacheKey(later), recipe: later });
+    expect(records.latest('RUN true')?.recipe).toEqual(later);
+    expect(records.latest('RUN other')).toBeUndefined();
+    expect([...records.all()]).toHaveLength(2);
+  });
+
   it('are absent in a store that has no cache yet', () => {
     expect(openRecords(store).get(record.key)).toBeUndefined();
     expect([...openRecords(store).all()]).toEqual([]);

@@ -81,6 +81,7 @@ function machine(
       image: async () => [],
       records: {
         get: (key) => records.get(key),
+        latest: (name) => [...records.values()].findLast((record) => record.name === name),
         put: (record) => void records.set(record.key, record),
         all: () => records.values(),
       },
@@ -159,6 +160,17 @@ describe('the scheduler', () => {
     layers.clear();
     await build(planOf(run('a')), ['a']);
     expect(executed).toEqual(['a', 'a']);
+  });
+
+  it('says what changed when no record answers', async () => {
+    const { build, events } = machine();
+    await build(planOf(run('a')), ['a']);
+    const changed = { ...run('a').op, args: ['other'] } as unknown as RunOp;
+    await build(planOf(run('a', [], undefined, { op: changed })), ['a']);
+    expect(events.flatMap((event) => (event.type === 'step.end' ? [event.missed] : []))).toEqual([
+      undefined,
+      'args changed',
+    ]);
   });
 
   it('executes what must not come from the cache', async () => {
