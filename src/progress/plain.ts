@@ -138,7 +138,8 @@ export function outcome(event: BuildEventOf<'step.end'>): string {
       return `ERROR after ${took}${event.message ? `: ${event.message}` : ''}`;
     default: {
       const size = event.bytes === undefined ? '' : `, ${formatBytes(event.bytes)}`;
-      return `DONE ${took}${size}${event.message ? `, ${event.message}` : ''}`;
+      const missed = event.missed ? ` (${event.missed})` : '';
+      return `DONE ${took}${size}${event.message ? `, ${event.message}` : ''}${missed}`;
     }
   }
 }
