@@ -1,5 +1,6 @@
+import { TsbuildError } from '../../errors.ts';
 import { run as runImage } from '../../index.ts';
-import type { RunOptions } from '../../options.ts';
+import type { RunOperation, RunOptions } from '../../options.ts';
 import { type CommandContext, defineCommand } from '../command.ts';
 import { readEnvFile } from '../env-file.ts';
 import type { FlagTable, FlagValues } from '../flags.ts';
@@ -61,11 +62,25 @@ export const run = defineCommand({
   failureStatus: runStatus,
   async run({ flags, args }, context) {
     const operation = runImage(runOptions(flags, args, context));
-    context.takeSignals((signal) => operation.kill(signal));
+    forwardSignals(operation, context);
     const result = await follow(operation, context, { progress: undefined, quiet: flags.quiet });
     return result.exitCode;
   },
 });
+
+const FORCED_AFTER = 3;
+
+/** Signals are the command's to handle; who sends a third one to end it wants it ended. */
+function forwardSignals(operation: RunOperation, { takeSignals }: CommandContext): void {
+  let ends = 0;
+  takeSignals((signal) => {
+    operation.kill(signal);
+    if (signal === 'SIGINT' || signal === 'SIGTERM') ends += 1;
+    if (ends === FORCED_AFTER) {
+      operation.abort(new TsbuildError('ABORTED', `interrupted by ${FORCED_AFTER} signals`));
+    }
+  });
+}
 
 function runOptions(
   flags: FlagValues<typeof FLAGS>,
