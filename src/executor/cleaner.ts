@@ -1,5 +1,6 @@
 /** Removes files that nobody needs, in a process of its own: thousands of them would hold up the requests that run. */
-import { spawn } from 'node:child_process';
+import { TsbuildError } from '../errors.ts';
+import { runCommand } from '../host/process.ts';
 
 export interface Cleaner {
   /** Starts removing, unless that is going on already. */
@@ -27,13 +28,18 @@ export function createCleaner(paths: readonly string[], searchPath: string): Cle
   };
 }
 
+/** What could not be removed is tried again by the next executor. */
 function remove(paths: readonly string[], searchPath: string): Promise<void> {
-  return new Promise((resolve) => {
-    const child = spawn('rm', ['-rf', '--', ...paths], {
-      env: { PATH: searchPath },
-      stdio: 'ignore',
-    });
-    // What could not be removed is tried again by the next executor.
-    child.once('error', () => resolve()).once('exit', () => resolve());
+  return removeFiles(paths, searchPath).catch(() => {});
+}
+
+/** @throws TsbuildError `EXECUTOR` with what `rm` says */
+export async function removeFiles(paths: readonly string[], searchPath: string): Promise<void> {
+  const { status, signal, stderr } = await runCommand('rm', ['-rf', '--', ...paths], {
+    env: { PATH: searchPath },
+    maxOutput: 4096,
   });
+  if (status === 0) return;
+  const said = stderr.toString().trim() || `rm ended with ${signal ?? status}`;
+  throw new TsbuildError('EXECUTOR', `remove files: ${said}`);
 }

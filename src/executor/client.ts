@@ -31,6 +31,7 @@ export function createExecutor(options: ExecutorOptions): Executor {
     warm: () => {
       connection().catch(() => {});
     },
+    remove: async (paths) => (await connection()).remove(paths),
     [Symbol.asyncDispose]: async () => {
       const live = await current?.catch(() => undefined);
       await live?.stop();

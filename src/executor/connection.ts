@@ -9,6 +9,8 @@ import type { ExecOptions, ExecRequest, ExecResult } from './protocol.ts';
 export interface Connection {
   /** See `Executor.run`. */
   run(request: ExecRequest, options: ExecOptions): Promise<ExecResult>;
+  /** See `Executor.remove`. */
+  remove(paths: readonly string[]): Promise<void>;
   send(message: ToExecutor): void;
   /** Lets the executor clear up and end. */
   stop(): Promise<void>;
@@ -28,9 +30,15 @@ const TAIL = 4096;
 
 interface Waiting {
   readonly onOutput: ExecOptions['onOutput'];
-  readonly resolve: (result: ExecResult) => void;
+  /** With a result if it was a request to run something. */
+  readonly resolve: (result?: ExecResult) => void;
   readonly reject: (error: unknown) => void;
 }
+
+/** A message that is answered, without the number by which it will be. */
+type Question =
+  | { readonly type: 'run'; readonly request: ExecRequest }
+  | { readonly type: 'remove'; readonly paths: readonly string[] };
 
 export function connect(child: ChildProcess, options: ConnectOptions): Connection {
   const waiting = new Map<number, Waiting>();
@@ -60,20 +68,27 @@ export function connect(child: ChildProcess, options: ConnectOptions): Connectio
     // A process that has just died is noticed by `close`, which answers all who wait.
     if (child.connected) child.send(message, () => {});
   };
+  const ask = (message: Question, onOutput?: ExecOptions['onOutput']) => {
+    runs += 1;
+    const run = runs;
+    const answer = new Promise<ExecResult | undefined>((resolve, reject) => {
+      waiting.set(run, { onOutput, resolve, reject });
+    });
+    if (!child.connected) waiting.get(run)!.reject(died('its channel is closed', tail()));
+    else send({ ...message, run });
+    return { run, answer };
+  };
   return {
     send,
     run: (request, { signal, onOutput }) => {
-      runs += 1;
-      const run = runs;
-      const result = new Promise<ExecResult>((resolve, reject) => {
-        waiting.set(run, { onOutput, resolve, reject });
-      });
-      if (!child.connected) waiting.get(run)!.reject(died('its channel is closed', tail()));
-      else send({ type: 'run', run, request });
-      return abortable(result, signal, () => {
+      const { run, answer } = ask({ type: 'run', request }, onOutput);
+      return abortable(answer as Promise<ExecResult>, signal, () => {
         send({ type: 'abort', run });
         return killLater(child);
       });
+    },
+    remove: async (paths) => {
+      await ask({ type: 'remove', paths }).answer;
     },
     stop: async () => {
       send({ type: 'stop' });
@@ -95,6 +110,7 @@ function settle(
   }
   waiting.delete(message.run);
   if (message.type === 'done') call?.resolve(message.result);
+  else if (message.type === 'removed') call?.resolve();
   else call?.reject(fromPlainError(message.error));
 }
 

@@ -7,6 +7,7 @@ export type ToExecutor =
   | { readonly type: 'run'; readonly run: number; readonly request: ExecRequest }
   | { readonly type: 'abort'; readonly run: number }
   | { readonly type: 'kill'; readonly id: string; readonly signal: NodeJS.Signals }
+  | { readonly type: 'remove'; readonly run: number; readonly paths: readonly string[] }
   /** Clear up and end. */
   | { readonly type: 'stop' };
 
@@ -20,6 +21,7 @@ export type FromExecutor =
       readonly bytes: Uint8Array;
     }
   | { readonly type: 'done'; readonly run: number; readonly result: ExecResult }
+  | { readonly type: 'removed'; readonly run: number }
   | { readonly type: 'failed'; readonly run: number; readonly error: PlainError }
   | { readonly type: 'warning'; readonly message: string };
 

@@ -121,6 +121,11 @@ export interface Executor extends AsyncDisposable {
   kill(id: string, signal: NodeJS.Signals): void;
   /** Starts the process ahead of the first `run`, so that its start overlaps other work. Never rejects. */
   warm(): void;
+  /**
+   * Removes files and directories with all that is in them, whoever's they are: without root, what containers wrote belongs
+   * to ids that only the executor's user namespace can act for. @throws TsbuildError `EXECUTOR`, `UNSUPPORTED_HOST`
+   */
+  remove(paths: readonly string[]): Promise<void>;
 }
 
 export interface ExecutorOptions {

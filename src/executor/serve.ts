@@ -4,7 +4,7 @@ import { isTsbuildError, TsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import { toPlainError } from '../host/error-transport.ts';
 import type { Workers } from '../host/workers.ts';
-import { type Cleaner, createCleaner } from './cleaner.ts';
+import { type Cleaner, createCleaner, removeFiles } from './cleaner.ts';
 import type { FromExecutor, Session, ToExecutor } from './messages.ts';
 import type { ExecRequest } from './protocol.ts';
 import { type RunCall, runRequest, type Workshop } from './run-request.ts';
@@ -28,6 +28,7 @@ interface ActiveRun {
 export function serve(channel: Channel): void {
   const runs = new Map<number, ActiveRun>();
   let opening: Promise<Opened> | undefined;
+  let searchPath = '';
 
   const answer = async (run: number, request: ExecRequest, signal: AbortSignal): Promise<void> => {
     const onOutput: RunCall['onOutput'] = (stream, bytes) =>
@@ -41,6 +42,14 @@ export function serve(channel: Channel): void {
       await channel.send({ type: 'failed', run, error: toPlainError(asOurs(error)) });
     } finally {
       runs.delete(run);
+    }
+  };
+  const remove = async (run: number, paths: readonly string[]): Promise<void> => {
+    try {
+      await removeFiles(paths, searchPath);
+      await channel.send({ type: 'removed', run });
+    } catch (error) {
+      await channel.send({ type: 'failed', run, error: toPlainError(asOurs(error)) });
     }
   };
   const stop = async (): Promise<void> => {
@@ -57,6 +66,7 @@ export function serve(channel: Channel): void {
   channel.onMessage((message) => {
     switch (message.type) {
       case 'init':
+        searchPath = message.session.searchPath;
         opening = open(message.session, channel);
         // Every request that needs it fails with it.
         opening.catch(() => {});
@@ -78,6 +88,9 @@ export function serve(channel: Channel): void {
               () => {},
             );
         }
+        break;
+      case 'remove':
+        void remove(message.run, message.paths);
         break;
       case 'stop':
         void stop();

@@ -1,5 +1,5 @@
 /** Which snapshotter an executor uses: plain data that says so, for its worker threads, and the snapshotter of it. */
-import { createCopySnapshotter } from '../snapshot/copy.ts';
+import { type CopyOptions, createCopySnapshotter } from '../snapshot/copy.ts';
 import { createOverlaySnapshotter, probeOverlay } from '../snapshot/overlay.ts';
 import type { Snapshotter } from '../snapshot/snapshotter.ts';
 
@@ -10,10 +10,18 @@ export interface SnapshotChoice {
   readonly userXattr: boolean;
 }
 
-export function openSnapshotter(choice: SnapshotChoice): Snapshotter {
+/** `fill` is what copying does; a thread that only asks for changes needs none. */
+export function openSnapshotter(
+  choice: SnapshotChoice,
+  fill: CopyOptions['fill'] = nothing,
+): Snapshotter {
   return choice.kind === 'overlay'
     ? createOverlaySnapshotter(choice)
-    : createCopySnapshotter(choice);
+    : createCopySnapshotter({ ...choice, fill });
+}
+
+function nothing(): never {
+  throw new TypeError('snapshots are made elsewhere');
 }
 
 /** Overlayfs where it works. */

@@ -14,12 +14,15 @@ import {
 } from '../host/syscalls.ts';
 import type { Workers } from '../host/workers.ts';
 import { adoptLayer } from '../layer/adopt.ts';
+import { type ApplyOptions, applyLayer } from '../layer/apply.ts';
 import type { Layer, WrittenLayer } from '../layer/layer.ts';
 import type { Mountable, MountableOptions } from '../layer/mountable.ts';
 import { probeForms } from '../layer/probe-forms.ts';
+import { stackTree } from '../layer/stack.ts';
 import { readAbilities } from '../runtime/abilities.ts';
 import { createRunc } from '../runtime/runc.ts';
 import { openStore, type Store } from '../store/store.ts';
+import { walkTree } from '../tree/select.ts';
 import { containerIO } from './container-io.ts';
 import type { Session } from './messages.ts';
 import type { Workshop } from './run-request.ts';
@@ -54,13 +57,14 @@ export function openWorkshop(
   return {
     bundles: make(run, 'bundles'),
     abilities,
-    snapshots: openSnapshotter(choice),
+    ...(choice.kind === 'overlay'
+      ? { snapshots: openSnapshotter(choice), lowersOf: mountedLowers(workers, mountable) }
+      : copiedLowers(choice, mountable)),
     runtime: createRunc({
       file: findRunc(searchPath),
       state: make(run, 'runc'),
       env: { PATH: searchPath },
     }),
-    lowersOf: lowersWith(workers, mountable),
     wake: () => {
       workers.run('executor.wake', undefined).catch(() => {});
     },
@@ -69,8 +73,27 @@ export function openWorkshop(
   };
 }
 
+/** Without mounts, a layer goes by its name, and its files into each snapshot anew. */
+function copiedLowers(
+  choice: SnapshotChoice,
+  options: ApplyOptions,
+): Pick<Workshop, 'lowersOf' | 'snapshots'> {
+  const known = new Map<string, Layer>();
+  return {
+    lowersOf: async (layers) => {
+      for (const layer of layers) known.set(layer.diffID, layer);
+      return layers.map(({ diffID }) => diffID);
+    },
+    snapshots: openSnapshotter(choice, (root, lowers) => {
+      const tree = stackTree(lowers.map((name) => known.get(name)!));
+      const nodes = [{ path: '', node: tree.lookup('')! }, ...walkTree(tree)];
+      applyLayer({ entries: new Map(nodes.map((entry) => [entry.path, entry])) }, root, options);
+    }),
+  };
+}
+
 /** A layer is prepared once, whoever asks for it. */
-function lowersWith(
+function mountedLowers(
   workers: Workers,
   { onWarning, ...mountable }: Omit<MountableOptions, 'forms'>,
 ): Workshop['lowersOf'] {

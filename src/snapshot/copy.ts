@@ -8,7 +8,6 @@ import { fsPath } from '../host/path-bytes.ts';
 import { MS_NODEV, MS_RDONLY } from '../host/syscalls.ts';
 import { joinPath } from '../tree/file-tree.ts';
 import { bind, unmount } from './binds.ts';
-import { copyLower } from './copy-lower.ts';
 import { readDiskNames, readDiskNode } from './disk-node.ts';
 import type { Change, Snapshot, Snapshotter } from './snapshotter.ts';
 import { discard } from './trash.ts';
@@ -17,6 +16,8 @@ export interface CopyOptions {
   readonly directory: string;
   /** Where removed snapshots go, on the same disk. */
   readonly trash: string;
+  /** Writes the files of the layers that `lowers` name into an empty directory. */
+  readonly fill: (root: string, lowers: readonly string[]) => void;
 }
 
 export function createCopySnapshotter(options: CopyOptions): Snapshotter {
@@ -24,7 +25,7 @@ export function createCopySnapshotter(options: CopyOptions): Snapshotter {
     const directory = join(options.directory, key);
     const snapshot = { key, directory, root: join(directory, 'root') };
     mkdirSync(snapshot.root, { recursive: true });
-    for (const lower of lowers) copyLower(lower, snapshot.root);
+    options.fill(snapshot.root, lowers);
     stamp(snapshot);
     bind(snapshot.root, snapshot.root, flags);
     return snapshot;

@@ -7,9 +7,9 @@
  *     const layer = diff(snapshots.changes(snapshot), parent);
  *     snapshots.remove(snapshot);
  *
- * Each layer comes in a mountable form, a directory in overlay's own language (0:0 devices for deletions, the xattr
- * `overlay.opaque`), and is never written to. `prepare` gives a writable snapshot, `view` one whose layers are only
- * looked at. How the writes are kept apart is the snapshotter's secret: overlay.ts uses the kernel's overlayfs, copy.ts
+ * Layers come as a snapshotter wants them: as directories in overlay's own language (0:0 devices for deletions, the xattr
+ * `overlay.opaque`), or by any name that it can make files of. They are never written to. `prepare` gives a writable
+ * snapshot, `view` one whose layers are only looked at. How the writes are kept apart is the snapshotter's secret: overlay.ts uses the kernel's overlayfs, copy.ts
  * copies everything. Both are held to one suite, test/contract/snapshotter.ts.
  *
  * A snapshot is plain data, so another thread can be asked for its changes. All calls are synchronous; mounts belong to

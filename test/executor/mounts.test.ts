@@ -82,7 +82,7 @@ describe.each(USERS)('a container of %s', (user) => {
     );
     expect(result).toMatchObject({ exitCode: 0, stdout: `${text} 400 7 8\n`, layer: undefined });
     const grep = (): string =>
-      execFileSync('sh', ['-c', `grep -rl ${text} ${home.home} || true`], { encoding: 'utf8' });
+      execFileSync('sh', ['-c', `grep -rsl ${text} ${home.home} || true`], { encoding: 'utf8' });
     expect(grep()).toBe('');
   });
 

@@ -52,13 +52,14 @@ export interface TestHome {
   remove(): Promise<void>;
 }
 
-export async function testHome(user: UserName): Promise<TestHome> {
+/** `parent`: where the home is made. */
+export async function testHome(user: UserName, parent = tmpdir()): Promise<TestHome> {
   const entries = await bundleEntries({
     executor: 'src/executor/main.ts',
     driver: 'test/helpers/executor-driver.ts',
   });
   const ids = idsOf(user);
-  const home = mkdtempSync(join(tmpdir(), 'tsbuild-executor-'));
+  const home = mkdtempSync(join(parent, 'tsbuild-executor-'));
   const store = openStore(home);
   const base = busyboxLayer(store);
   const give = (...paths: string[]): void => {

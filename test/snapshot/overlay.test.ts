@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MNT_DETACH, mount, umount } from '../../src/host/syscalls.ts';
+import { prepareMountable } from '../../src/layer/mountable.ts';
 import { createOverlaySnapshotter, probeOverlay } from '../../src/snapshot/overlay.ts';
 import { snapshotterContract } from '../contract/snapshotter.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
@@ -9,9 +10,11 @@ import { enterPrivateMounts } from '../layer/private-mounts.ts';
 
 enterPrivateMounts();
 
-snapshotterContract('overlayfs', (places) =>
-  createOverlaySnapshotter({ ...places, userXattr: false }),
-);
+snapshotterContract('overlayfs', (places) => ({
+  snapshots: createOverlaySnapshotter({ ...places, userXattr: false }),
+  lowerOf: ({ home }, layer) =>
+    prepareMountable(layer, { home, forms: ['directory'], rootless: false }).lower,
+}));
 
 describe('overlayfs', () => {
   const placesIn = (home: string) => {
