@@ -3,12 +3,18 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import zlib from 'node:zlib';
 import { isTsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import { fsPath } from '../host/path-bytes.ts';
 import type { TarEntry } from '../tar/entry.ts';
 import { expandSparse } from '../tar/expand-sparse.ts';
-import { detectCompression, inflateError, inflateStream } from '../tar/inflate.ts';
+import {
+  detectCompression,
+  inflateError,
+  inflateStream,
+  type TarCompression,
+} from '../tar/inflate.ts';
 import { readFully, scanTar } from '../tar/scan.ts';
 import type { Content } from '../tree/file-tree.ts';
 
@@ -20,7 +26,9 @@ export interface Archive {
 
 const COPY_BYTES = 1024 * 1024;
 /** Enough to tell how something is compressed. */
-const HEAD_BYTES = 16;
+const MAGIC_BYTES = 16;
+/** Enough for a few headers of a tar. */
+const BLOCK_BYTES = 64 * 1024;
 
 /**
  * The tar that `content` is, plain or compressed with gzip, bzip2, xz or zstd, told by its bytes and not by its name;
@@ -36,7 +44,7 @@ export async function openArchive(
 ): Promise<Archive | undefined> {
   const size = 'bytes' in content ? content.bytes.length : content.size;
   if (size === 0) return undefined;
-  const compression = detectCompression(readHead(content));
+  const compression = detectCompression(readHead(content, MAGIC_BYTES));
   if (compression === 'none' && isWholeFile(content)) return asArchive(content.file, directory);
   const own = fs.mkdtempSync(path.join(directory, 'archive-'));
   const tar = path.join(own, 'tar');
@@ -48,15 +56,29 @@ export async function openArchive(
     const plain = inflateError(error, 'inflate archive');
     const isDamaged = isTsbuildError(plain) && plain.code === 'ARCHIVE';
     // What merely begins like compressed data, or holds something else than a tar, is copied as it is.
-    if (isDamaged && asArchive(tar, own) === undefined) return undefined;
+    if (isDamaged && !beginsWithEntry(content, compression, tar)) return undefined;
     throw diskError(plain, 'inflate archive', 'CONTEXT');
   }
   return asArchive(tar, own);
 }
 
-function readHead(content: Content): Buffer {
-  if ('bytes' in content) return Buffer.from(content.bytes.subarray(0, HEAD_BYTES));
-  const head = Buffer.alloc(HEAD_BYTES);
+/** Whether damaged data held a tar at first. zlib may have kept what it had inflated so far to itself. */
+function beginsWithEntry(content: Content, compression: TarCompression, tar: string): boolean {
+  if (compression === 'gzip') {
+    try {
+      const finishFlush = zlib.constants.Z_SYNC_FLUSH;
+      const head = zlib.gunzipSync(readHead(content, BLOCK_BYTES), { finishFlush });
+      fs.writeFileSync(tar, head);
+    } catch {
+      return false;
+    }
+  }
+  return asArchive(tar, path.dirname(tar)) !== undefined;
+}
+
+function readHead(content: Content, length: number): Buffer {
+  if ('bytes' in content) return Buffer.from(content.bytes.subarray(0, length));
+  const head = Buffer.alloc(length);
   const fd = openContext(content.file);
   try {
     return head.subarray(0, Math.min(readFully(fd, head, content.offset), content.size));

@@ -78,7 +78,7 @@ export function openStatCache(
       writeFileAtomic(file, encodeRecords(merged, today));
       for (const [id, record] of fresh) known.set(id, record);
       fresh.clear();
-      sweep(directory, now());
+      sweep(directory, file, now());
     },
   };
 }
@@ -138,9 +138,10 @@ function encodeRecords(records: ReadonlyMap<string, CacheRecord>, today: number)
 }
 
 /** Forgets contexts that no build has used for long. */
-function sweep(directory: string, now: number): void {
+function sweep(directory: string, own: string, now: number): void {
   for (const name of fs.readdirSync(directory)) {
     const file = path.join(directory, name);
+    if (file === own) continue;
     const stat = name.endsWith('.stat') ? fs.statSync(file, { throwIfNoEntry: false }) : undefined;
     if (stat !== undefined && now - stat.mtimeMs > KEEP_DAYS * DAY)
       fs.rmSync(file, { force: true });

@@ -1,0 +1,115 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+import { openDirectory } from '../../src/context/directory.ts';
+import { parseIgnoreRules } from '../../src/context/dockerignore.ts';
+import { decodeName } from '../../src/host/path-bytes.ts';
+import { tempDirectory } from '../helpers/temp-directory.ts';
+import { describeTree } from '../helpers/trees.ts';
+
+test('a directory is a tree of its files, owned by root, with their modes, links and times', () => {
+  const root = tempDirectory();
+  fs.mkdirSync(path.join(root, 'dir'));
+  fs.writeFileSync(path.join(root, 'dir/file'), 'hello');
+  fs.chownSync(path.join(root, 'dir/file'), 33, 34);
+  fs.chmodSync(path.join(root, 'dir/file'), 0o4711);
+  fs.utimesSync(path.join(root, 'dir/file'), 1, 1_000_000_000);
+  fs.symlinkSync('/dir/../file', path.join(root, 'link'));
+  execFileSync('mkfifo', ['-m', '600', path.join(root, 'pipe')]);
+  const tree = openDirectory(root);
+  expect(describeTree(tree)).toEqual([
+    '-4711 0/0 5 dir/file',
+    'd755 0/0 0 dir',
+    'l777 0/0 0 link -> /dir/../file',
+    'p600 0/0 0 pipe',
+  ]);
+  expect(tree.lookup('dir/file')).toMatchObject({
+    mtime: 1_000_000_000_000_000_000n,
+    content: { file: path.join(root, 'dir/file'), offset: 0, size: 5 },
+  });
+});
+
+test('nothing is found through a link, nor below a file', () => {
+  const root = tempDirectory();
+  fs.symlinkSync('/etc', path.join(root, 'etc'));
+  fs.writeFileSync(path.join(root, 'file'), '');
+  const tree = openDirectory(root);
+  expect(tree.lookup('etc/passwd')).toBeUndefined();
+  expect(tree.lookup('file/x')).toBeUndefined();
+  expect(tree.list('etc')).toEqual([]);
+  expect(tree.list('file')).toEqual([]);
+});
+
+test('hard links share an inode, and lone files have none', () => {
+  const root = tempDirectory();
+  fs.writeFileSync(path.join(root, 'a'), '');
+  fs.linkSync(path.join(root, 'a'), path.join(root, 'b'));
+  fs.writeFileSync(path.join(root, 'c'), '');
+  const tree = openDirectory(root);
+  expect(tree.lookup('a')?.inode).toBe(tree.lookup('b')?.inode);
+  expect(tree.lookup('a')?.inode).toBeDefined();
+  expect(tree.lookup('c')?.inode).toBeUndefined();
+});
+
+test('names that are not text are kept byte for byte', () => {
+  const root = tempDirectory();
+  const bytes = Buffer.from([0x61, 0xff, 0x62]);
+  fs.mkdirSync(Buffer.concat([Buffer.from(`${root}/`), bytes]));
+  fs.writeFileSync(Buffer.concat([Buffer.from(`${root}/`), bytes, Buffer.from('/f')]), 'x');
+  const tree = openDirectory(root);
+  expect(tree.list('')).toEqual([decodeName(bytes)]);
+  expect(tree.lookup(`${decodeName(bytes)}/f`)?.size).toBe(1);
+});
+
+test('a socket is an empty file, as the engine has it', async () => {
+  const root = tempDirectory();
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(path.join(root, 's'), resolve));
+  const node = openDirectory(root).lookup('s');
+  server.close();
+  expect(node).toMatchObject({ type: 'file', size: 0, content: { bytes: new Uint8Array() } });
+});
+
+test('what was seen once is not looked at again', () => {
+  const root = tempDirectory();
+  fs.writeFileSync(path.join(root, 'a'), 'old');
+  const tree = openDirectory(root);
+  expect(tree.lookup('a')?.size).toBe(3);
+  expect(tree.list('')).toEqual(['a']);
+  fs.writeFileSync(path.join(root, 'a'), 'changed');
+  fs.writeFileSync(path.join(root, 'b'), '');
+  expect(tree.lookup('a')?.size).toBe(3);
+  expect(tree.list('')).toEqual(['a']);
+});
+
+test('an excluded directory is not even opened, unless an exception may lie in it', () => {
+  const root = tempDirectory();
+  fs.mkdirSync(path.join(root, 'node_modules/a'), { recursive: true });
+  fs.writeFileSync(path.join(root, 'node_modules/a/f'), '');
+  const seen: string[] = [];
+  const list = (rules: string) => {
+    const tree = openDirectory(root, parseIgnoreRules(rules));
+    seen.push(...describeTree(tree).map((line) => line.split(' ')[3]!));
+    return seen.splice(0);
+  };
+  fs.chmodSync(path.join(root, 'node_modules'), 0o755);
+  expect(list('node_modules')).toEqual([]);
+  expect(list('node_modules\n!node_modules/a/f')).toEqual([
+    'node_modules/a/f',
+    'node_modules',
+    'node_modules/a',
+  ]);
+});
+
+test.each([
+  ['a file', 'file'],
+  ['nothing', 'missing'],
+])('%s is no context', (_what, name) => {
+  const root = tempDirectory();
+  fs.writeFileSync(path.join(root, 'file'), '');
+  expect(() => openDirectory(path.join(root, name))).toThrow(
+    expect.objectContaining({ code: 'CONTEXT' }),
+  );
+});
