@@ -105,6 +105,7 @@ function end(model: Model, event: BuildEventOf<'step.end'>): void {
     event.outcome === 'cached' ? 'cached' : formatSeconds(event.seconds),
     event.bytes === undefined ? '' : formatBytes(event.bytes),
     event.message ?? '',
+    event.missed ?? '',
   ].filter(Boolean);
   const { sign, code } = SIGNS[event.outcome];
   const text = `${sign} ${oneLine(name ?? event.step)}`;
