@@ -9,6 +9,7 @@
  *     built sha256:12ab… as app:latest in 1.3s, 1 of 2 steps cached
  */
 import type { BuildEvent, BuildEventOf, StepInfo } from '../events.ts';
+import { type Counts, countStep } from './counts.ts';
 import { formatBytes, formatSeconds, plural, shortName } from './format.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
 import type { Progress, ProgressOptions, ProgressStream } from './progress.ts';
@@ -23,7 +24,7 @@ interface State {
   readonly numbers: Map<string, number>;
   readonly logs: Map<string, LogLines>;
   readonly lastShown: Map<string, number>;
-  readonly counts: { total: number; cached: number; warnings: number };
+  readonly counts: Counts;
 }
 
 export function createPlain(stream: ProgressStream, options: ProgressOptions = {}): Progress {
@@ -122,8 +123,7 @@ function showEnd(state: State, event: BuildEventOf<'step.end'>): void {
   if (log !== undefined) writeLines(state, event.step, log.flush());
   state.logs.delete(event.step);
   const number = announce(state, event.step);
-  state.counts.total += 1;
-  if (event.outcome === 'cached') state.counts.cached += 1;
+  countStep(state.counts, state.steps.get(event.step), event);
   state.write(`#${number} ${outcome(event)}`);
 }
 
@@ -151,13 +151,11 @@ export function warningLine(event: BuildEventOf<'warning'>): string {
   return `WARNING:${rule} ${event.message}${place}`;
 }
 
-export function summary(
-  event: BuildEventOf<'result'>,
-  counts: { total: number; cached: number; warnings: number },
-): string {
+export function summary(event: BuildEventOf<'result'>, counts: Counts): string {
   const names = event.names.length > 0 ? ` as ${event.names.map(shortName).join(', ')}` : '';
   const digest = event.digest === undefined ? 'done' : event.digest;
-  const cached = `${counts.cached} of ${plural(counts.total, 'step')} cached`;
+  const cached =
+    counts.total > 0 ? `, ${counts.cached} of ${plural(counts.total, 'step')} cached` : '';
   const warned = counts.warnings > 0 ? `, ${plural(counts.warnings, 'warning')}` : '';
-  return `${digest}${names} in ${formatSeconds(event.seconds)}, ${cached}${warned}`;
+  return `${digest}${names} in ${formatSeconds(event.seconds)}${cached}${warned}`;
 }

@@ -1,5 +1,6 @@
 /** What the live display knows: the steps that run, and the lines that are ready to be written for good. */
 import type { BuildEvent, BuildEventOf, StepInfo } from '../events.ts';
+import { type Counts, countStep } from './counts.ts';
 import { formatBytes, formatSeconds } from './format.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
 import { summary, warningLine } from './plain.ts';
@@ -26,7 +27,7 @@ export interface Model {
   readonly running: Map<string, RunningStep>;
   /** Lines for good, oldest first; the display takes them out. */
   readonly ended: string[];
-  readonly counts: { total: number; cached: number; warnings: number };
+  readonly counts: Counts;
   readonly color: boolean;
 }
 
@@ -99,8 +100,7 @@ function updateTransfer(
 function end(model: Model, event: BuildEventOf<'step.end'>): void {
   const name = model.running.get(event.step)?.name ?? model.steps.get(event.step)?.name;
   model.running.delete(event.step);
-  model.counts.total += 1;
-  if (event.outcome === 'cached') model.counts.cached += 1;
+  countStep(model.counts, model.steps.get(event.step), event);
   const details = [
     event.outcome === 'cached' ? 'cached' : formatSeconds(event.seconds),
     event.bytes === undefined ? '' : formatBytes(event.bytes),

@@ -30,7 +30,7 @@ describe('the plain display', () => {
       #2 DONE 2.1s, 4.10 MB (args changed)
       #3 [stage-1 2/2] COPY --from=build /app /app
       #3 CACHED
-      sha256:0123 as app:latest in 3.4s, 1 of 3 steps cached, 1 warning
+      sha256:0123 as app:latest in 3.4s, 1 of 2 steps cached, 1 warning
       "
     `);
   });

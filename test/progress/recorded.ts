@@ -32,7 +32,17 @@ export const RECORDED: readonly (readonly [number, BuildEvent])[] = [
       location: { file: 'Dockerfile', line: 2 },
     },
   ],
-  [3400, { type: 'step.end', step: 'b', outcome: 'done', seconds: 2.1, bytes: 4_096_000, missed: 'args changed' }],
+  [
+    3400,
+    {
+      type: 'step.end',
+      step: 'b',
+      outcome: 'done',
+      seconds: 2.1,
+      bytes: 4_096_000,
+      missed: 'args changed',
+    },
+  ],
   [3400, { type: 'step.start', step: 'c' }],
   [3410, { type: 'step.end', step: 'c', outcome: 'cached', seconds: 0 }],
   [3420, { type: 'result', digest: 'sha256:0123', names: ['app:latest'], seconds: 3.42 }],

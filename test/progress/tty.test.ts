@@ -74,7 +74,7 @@ describe('the live display', () => {
         "WARNING: StageNameCasing: lower case please (Dockerfile:2)",
         "✔ [build 2/3] RUN make  2.1s, 4.10 MB, args changed",
         "✔ [stage-1 2/2] COPY --from=build /app /app  cached",
-        "sha256:0123 as app:latest in 3.4s, 1 of 3 steps cached, 1 warning",
+        "sha256:0123 as app:latest in 3.4s, 1 of 2 steps cached, 1 warning",
       ]
     `);
     expect(screen.cursorVisible()).toBe(true);
