@@ -9,6 +9,7 @@ import type { HistoryRow, ImageDetails, ImageSummary } from './image-views.ts';
 import { familiarReference, formatReference, parseReference } from './oci/reference.ts';
 import { type OperationContext, startOperation } from './operation.ts';
 import type { HostOptions, Operation } from './options.ts';
+import { useStore } from './store/lease.ts';
 import { openStore, type Store } from './store/store.ts';
 
 export type { HistoryRow, ImageDetails, ImageSummary };
@@ -58,6 +59,7 @@ export async function tagImage(options: TagImageOptions): Promise<void> {
   if (reference.digest !== undefined) {
     throw new TsbuildError('USAGE', `tag ${options.name}: a name that is given has no digest`);
   }
+  await using _lease = await useStore(store, options.signal);
   await store.tag(formatReference(reference), findStored(store, options.image).descriptor);
 }
 
@@ -102,6 +104,7 @@ export async function saveImages(options: SaveImagesOptions): Promise<void> {
   ]);
   const { dest, format, signal } = options;
   const store = storeOf(options);
+  await using _lease = await useStore(store, signal);
   const found = options.images.map((image) => findStored(store, image));
   const images = found.map(({ name, descriptor }) => ({
     names: name === undefined ? [] : [name],

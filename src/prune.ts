@@ -1,14 +1,25 @@
 /** `prune` and `diskUsage` of the API: what the store may forget, and what it holds. */
-import { defaultHome } from './environment.ts';
+import { openEnvironment } from './environment.ts';
+import type { UsageRow } from './image/usage.ts';
 import type { HostOptions } from './options.ts';
-import type { DiskUsage, PruneResult } from './store-space.ts';
-
-export type { DiskUsage, PruneResult };
 
 export interface PruneOptions extends HostOptions {
-  /** Also what only the build cache needs. */
+  /** Also the whole build cache, cache mounts included. Without it, cached steps go that were not used for 7 days. */
   readonly all?: boolean;
+  /** Milliseconds: only what was not made or used for so long. Cache mounts, of which that is not known, then stay. */
+  readonly olderThan?: number;
+  /** Bytes that the build cache may keep; the steps used last stay. */
+  readonly keepBytes?: number;
 }
+
+export interface PruneResult {
+  /** Bytes. */
+  readonly reclaimed: number;
+  /** Paths that could not be removed. */
+  readonly left: readonly string[];
+}
+
+export type DiskUsage = UsageRow;
 
 /**
  * Removes images without a name and what neither an image nor the cache needs. What could not be removed is in the
@@ -16,12 +27,13 @@ export interface PruneOptions extends HostOptions {
  */
 export async function prune(options: PruneOptions = {}): Promise<PruneResult> {
   const { pruneStore } = await import('./store-space.ts');
-  const env = options.env ?? process.env;
-  return pruneStore(options.home ?? defaultHome(env), env.PATH, options.all ?? false);
+  await using environment = openEnvironment(options, () => {});
+  return await pruneStore(environment, options);
 }
 
 /** By kind; nothing is counted twice. */
 export async function diskUsage(options: HostOptions = {}): Promise<readonly DiskUsage[]> {
   const { measureStore } = await import('./store-space.ts');
-  return measureStore(options.home ?? defaultHome(options.env ?? process.env));
+  await using environment = openEnvironment(options, () => {});
+  return measureStore(environment.store);
 }

@@ -1,98 +1,95 @@
-/** What takes up the store's space, and freeing it. */
-import { rmSync } from 'node:fs';
+/** Frees the store's space, and says what takes it up: image/prune.ts and image/usage.ts, told what the cache needs. */
+import fs from 'node:fs';
+import { forgetRecords } from './cache/forget.ts';
 import { openRecords } from './cache/records.ts';
+import type { Environment } from './environment.ts';
 import { errnoOf } from './errors.ts';
-import { findExecutable, runCommand } from './host/process.ts';
 import { prune } from './image/prune.ts';
 import { reachable } from './image/reachable.ts';
-import type { DiffID, Digest } from './oci/digest.ts';
-import { blobFiles, type LiveContent, layerFiles, treeSize } from './store/gc.ts';
-import { openStore, type Store, type StoredImage } from './store/store.ts';
+import { diskUsage } from './image/usage.ts';
+import type { DiffID } from './oci/digest.ts';
+import type { DiskUsage, PruneOptions, PruneResult } from './prune.ts';
+import { blobFiles, layerFiles } from './store/gc.ts';
+import type { Store } from './store/store.ts';
 
-export interface PruneResult {
-  /** Bytes. */
-  readonly reclaimed: number;
-  /** Paths that could not be removed. */
-  readonly left: readonly string[];
-}
-
-export interface DiskUsage {
-  readonly type: 'images' | 'build cache' | 'unused';
-  /** Images, cache records, or files. */
-  readonly count: number;
-  /** Bytes. What images share with the cache counts for the images. */
-  readonly size: number;
-  /** Bytes that `prune` would free; of the build cache, `prune` with `all`. */
-  readonly reclaimable: number;
-}
+const DAY = 24 * 3600 * 1000;
+/** Of a cache record that no build has asked for. */
+const KEEP_DAYS = 7;
+/** Of what is known about the files of a context: it is small, and costly to learn again. */
+const KEEP_CONTEXT_DAYS = 30;
 
 export async function pruneStore(
-  home: string,
-  searchPath: string | undefined,
-  all: boolean,
+  environment: Environment,
+  options: PruneOptions,
 ): Promise<PruneResult> {
-  const store = openStore(home);
+  const { store } = environment;
+  const { olderThan } = options;
   const { reclaimed, left } = await prune(store, {
-    cachedLayers() {
-      if (!all) return cachedLayers(store);
-      rmSync(store.path('cache'), { recursive: true, force: true });
-      return [];
-    },
-    ...(process.getuid?.() === 0
-      ? {}
-      : { removeTree: (directory) => removeMapped(directory, searchPath) }),
+    ...(olderThan === undefined ? {} : { before: Date.now() - olderThan }),
+    cachedLayers: () => keptLayers(store, options),
+    needless: needlessFiles(store, options),
+    removeTree: (directory) => removeTree(environment, directory),
   });
   return { reclaimed, left: left.map(({ path }) => path) };
 }
 
-export function measureStore(home: string): readonly DiskUsage[] {
-  const store = openStore(home);
-  const images = store.images();
-  const named = images.filter(({ name }) => name !== undefined);
-  const rootsOf = (some: readonly StoredImage[]) => some.map(({ descriptor }) => descriptor);
-  const inImages = reachable(store, rootsOf(images));
-  const inNamed = reachable(store, rootsOf(named));
-  const inCache = reachable(store, [], cachedLayers(store));
-  const sizes = { kept: 0, nameless: 0, cache: treeSize(store.path('cache')), unused: 0 };
-  let unusedFiles = 0;
-  const files = [...blobFiles(store), ...layerFiles(store)];
-  for (const { digest, size } of files) {
-    const isImages = has(inImages, digest);
-    // What a nameless image shares with the cache stays when the image goes.
-    if (has(inNamed, digest) || (isImages && has(inCache, digest))) sizes.kept += size;
-    else if (isImages) sizes.nameless += size;
-    else if (has(inCache, digest)) sizes.cache += size;
-    else {
-      sizes.unused += size;
-      unusedFiles += 1;
-    }
+export function measureStore(store: Store): readonly DiskUsage[] {
+  const layers = [...openRecords(store).all()].flatMap(({ layer }) => layer ?? []);
+  return diskUsage(store, layers);
+}
+
+function keptLayers(store: Store, { all, olderThan, keepBytes }: PruneOptions): Set<DiffID> {
+  const age = olderThan ?? (all ? undefined : KEEP_DAYS * DAY);
+  return forgetRecords(openRecords(store), {
+    unusedSince: age === undefined ? Number.POSITIVE_INFINITY : Date.now() - age,
+    sizeOf: layerSizes(store),
+    ...(keepBytes === undefined ? {} : { keepBytes }),
+  });
+}
+
+/** Bytes of a layer in all its forms. One that an image needs costs the cache nothing. */
+function layerSizes(store: Store): (layer: DiffID) => number | undefined {
+  const { layers } = reachable(
+    store,
+    store.images().map(({ descriptor }) => descriptor),
+  );
+  const sizes = new Map<string, number>();
+  for (const { digest, size } of [...blobFiles(store), ...layerFiles(store)]) {
+    sizes.set(digest, (sizes.get(digest) ?? 0) + size);
   }
-  const { kept, nameless, cache, unused } = sizes;
-  const count = new Set(rootsOf(images).map(({ digest }) => digest)).size;
-  const records = [...openRecords(store).all()].length;
-  return [
-    { type: 'images', count, size: kept + nameless, reclaimable: nameless },
-    { type: 'build cache', count: records, size: cache, reclaimable: cache },
-    { type: 'unused', count: unusedFiles, size: unused, reclaimable: unused },
-  ];
+  return (layer) => {
+    if (store.blobSize(layer) === undefined) return undefined;
+    return layers.has(layer) ? 0 : sizes.get(layer);
+  };
 }
 
-function* cachedLayers(store: Store): Generator<DiffID> {
-  for (const { layer } of openRecords(store).all()) if (layer !== null) yield layer;
+/** Read when the store is held: until then, builds may be making what looks abandoned. */
+function* needlessFiles(store: Store, { all, olderThan }: PruneOptions): Generator<string> {
+  const everything = all === true && olderThan === undefined;
+  for (const file of listFiles(store.path('cache-mounts'))) {
+    // A cache mount that was being made when its executor was killed is a `.new` one.
+    if (everything || file.endsWith('.new')) yield file;
+  }
+  const oldest = Date.now() - KEEP_CONTEXT_DAYS * DAY;
+  for (const file of listFiles(store.path('contexts'))) {
+    const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+    if (everything || (stat !== undefined && stat.mtimeMs < oldest)) yield file;
+  }
 }
 
-function has(content: LiveContent, digest: Digest): boolean {
-  return content.blobs.has(digest) || content.layers.has(digest as DiffID);
+function listFiles(directory: string): string[] {
+  return fs.existsSync(directory)
+    ? fs.readdirSync(directory).map((name) => `${directory}/${name}`)
+    : [];
 }
 
-/** Files of a rootless container belong to subordinate ids: only in a user namespace with all of ours can they be removed. */
-async function removeMapped(directory: string, searchPath: string | undefined): Promise<void> {
+/** Without root, what containers wrote belongs to ids that only the executor can act for. */
+async function removeTree(environment: Environment, directory: string): Promise<void> {
   try {
-    rmSync(directory, { recursive: true, force: true });
+    fs.rmSync(directory, { recursive: true, force: true });
   } catch (error) {
-    const unshare = findExecutable('unshare', searchPath ?? '');
-    if (unshare === undefined || !['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
-    const args = ['--user', '--map-root-user', '--map-auto', '--', 'rm', '-rf', '--', directory];
-    await runCommand(unshare, args, { env: { PATH: searchPath ?? '' } });
+    if (!['EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) throw error;
+    const executor = await environment.executor();
+    await executor.remove([directory]);
   }
 }

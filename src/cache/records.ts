@@ -1,8 +1,10 @@
 /**
  * Cache records: key → what the step made. One small JSON file each, `cache/<2 hex>/<62 hex>.json`, written at once by
  * rename; a damaged one counts as absent. A record whose layer is gone from the store is no hit.
+ *
+ * A record's file is as old as its last use, to the hour: that is what `prune` goes by.
  */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as v from 'valibot';
 import { errnoOf, TsbuildError } from '../errors.ts';
@@ -44,6 +46,22 @@ export interface CacheRecords {
   all(): Iterable<CacheRecord>;
 }
 
+/** Records as files, for who frees space. */
+export interface StoredRecords extends CacheRecords {
+  /** Every file where records are, and what only points to a record that is gone. */
+  files(): Iterable<RecordFile>;
+}
+
+export interface RecordFile {
+  /** `undefined` if nobody can make sense of the file. */
+  readonly record: CacheRecord | undefined;
+  /** Milliseconds since 1970: when a build last asked for it, or made it. */
+  readonly used: number;
+  remove(): void;
+}
+
+const HOUR = 3600 * 1000;
+
 const value = v.union([v.string(), v.array(v.string())]);
 const schema = v.object({
   version: v.literal(RECORD_VERSION),
@@ -58,7 +76,7 @@ const schema = v.object({
 /** Beside the shards of two hex digits: the key that a step of this name had last. */
 const LATEST = 'latest';
 
-export function openRecords(store: Pick<Store, 'path'>): CacheRecords {
+export function openRecords(store: Pick<Store, 'path'>): StoredRecords {
   const fileOf = (key: CacheKey) =>
     store.path('cache', hexOf(key).slice(0, 2), `${hexOf(key).slice(2)}.json`);
   const latestOf = (name: string) =>
@@ -68,7 +86,11 @@ export function openRecords(store: Pick<Store, 'path'>): CacheRecords {
     return record?.key === key ? record : undefined;
   };
   return {
-    get,
+    get(key) {
+      const record = get(key);
+      if (record !== undefined) touch(fileOf(key));
+      return record;
+    },
     latest(name) {
       const key = readIfThere(latestOf(name));
       return key !== undefined && isDigest(key) ? get(parseDigest<CacheKey>(key)) : undefined;
@@ -78,16 +100,58 @@ export function openRecords(store: Pick<Store, 'path'>): CacheRecords {
       writeRecord(latestOf(record.name), record.key);
     },
     *all() {
-      for (const shard of listNames(store.path('cache'))) {
-        for (const name of listNames(store.path('cache', shard))) {
-          const record = name.endsWith('.json')
-            ? readRecord(store.path('cache', shard, name))
-            : undefined;
-          if (record !== undefined) yield record;
-        }
+      for (const { record } of recordFiles(store)) if (record !== undefined) yield record;
+    },
+    *files() {
+      yield* recordFiles(store);
+      for (const { file, text } of textFiles(store, LATEST)) {
+        const isUseful = isDigest(text) && get(parseDigest<CacheKey>(text)) !== undefined;
+        if (!isUseful) yield { record: undefined, used: 0, remove: () => removeFile(file) };
       }
     },
   };
+}
+
+function* recordFiles(store: Pick<Store, 'path'>): Generator<RecordFile> {
+  for (const shard of listNames(store.path('cache'))) {
+    if (shard === LATEST) continue;
+    for (const { file, text } of textFiles(store, shard)) {
+      yield {
+        // What a process that was killed left of a record does not end like this.
+        record: file.endsWith('.json') ? parseRecord(text) : undefined,
+        used: statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0,
+        remove: () => removeFile(file),
+      };
+    }
+  }
+}
+
+function* textFiles(
+  store: Pick<Store, 'path'>,
+  directory: string,
+): Generator<{ readonly file: string; readonly text: string }> {
+  for (const name of listNames(store.path('cache', directory))) {
+    const file = store.path('cache', directory, name);
+    yield { file, text: readIfThere(file) ?? '' };
+  }
+}
+
+/** Not with every use: a build in which nothing changed shall not write. */
+function touch(file: string): void {
+  try {
+    const now = Date.now();
+    if (now - statSync(file).mtimeMs > HOUR) utimesSync(file, now / 1000, now / 1000);
+  } catch {
+    // In a store that may only be read, records just seem older than they are.
+  }
+}
+
+function removeFile(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch (error) {
+    throw diskError(error, `remove cache record ${file}`);
+  }
 }
 
 function writeRecord(file: string, text: string): void {
@@ -110,7 +174,10 @@ function readIfThere(file: string): string | undefined {
 
 function readRecord(file: string): CacheRecord | undefined {
   const text = readIfThere(file);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseRecord(text);
+}
+
+function parseRecord(text: string): CacheRecord | undefined {
   try {
     const parsed = v.safeParse(schema, JSON.parse(text));
     return parsed.success ? (parsed.output as unknown as CacheRecord) : undefined;

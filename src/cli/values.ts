@@ -1,6 +1,7 @@
 /** Values of flags as docker writes them: comma lists with quotes, sizes, limits, hosts, `KEY=VALUE`. */
 import { parseByteSize } from '../dockerfile/byte-size.ts';
 import { parseCsvFields } from '../dockerfile/csv.ts';
+import { parseDuration } from '../dockerfile/duration.ts';
 import { usage } from './flags.ts';
 
 /** Comma-separated fields, with quotes as in CSV. @throws TsbuildError `USAGE` */
@@ -55,6 +56,16 @@ export function parseSize(text: string, flag: string): number {
   const size = parseByteSize(text);
   if (size !== undefined) return size;
   throw usage(`flag --${flag}: ${JSON.stringify(text)} is not a size`, 'write it as 64m or 1g');
+}
+
+/** `90s`, `24h`, `1h30m`, and `7d`: milliseconds. @throws TsbuildError `USAGE` */
+export function parseAge(text: string, flag: string): number {
+  const days = /^(\d+)d$/.exec(text)?.[1];
+  try {
+    const age = days === undefined ? parseDuration(text) / 1e6 : Number(days) * 24 * 3600 * 1000;
+    if (age >= 0) return age;
+  } catch {}
+  throw usage(`flag --${flag}: ${JSON.stringify(text)} is not an age`, 'write it as 24h or 7d');
 }
 
 const ULIMITS =

@@ -16,6 +16,8 @@ export interface LiveContent {
 export interface SweepOptions {
   /** Milliseconds since 1970: what was written later stays. */
   readonly before?: number;
+  /** Further files and directories of the store that nobody needs. */
+  readonly needless?: Iterable<string>;
   /**
    * Removes a directory with all that is in it. Files of a rootless container belong to ids that only its user namespace
    * can act for, so there the caller has to have this done inside.
@@ -64,7 +66,7 @@ export async function sweep(
   // A tar without its index gets a new one, an index without its tar is only found here: so the tar goes last.
   for (const { path, size } of forms) await take(path, size);
   for (const { path, size, digest } of blobs) if (await take(path, size)) removed.push(digest);
-  for (const file of temp) await take(file, treeSize(file));
+  for (const file of [...temp, ...(options.needless ?? [])]) await take(file, treeSize(file));
   return { reclaimed, blobs: removed, left };
 }
 
