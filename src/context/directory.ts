@@ -90,31 +90,26 @@ function readNode(hostPath: string, path: string): FileNode | undefined {
   }
 }
 
+/** Spelled out and without spreads: this is called for each file of a context. */
 function toNode(stat: fs.BigIntStats, hostPath: string): FileNode {
   const type = typeOf(stat);
-  const size = type === 'file' ? Number(stat.size) : 0;
-  const common = {
-    type,
-    mode: Number(stat.mode) & 0o7777,
-    uid: 0,
-    gid: 0,
-    size,
-    mtime: stat.mtimeNs,
-    ...(type !== 'directory' && stat.nlink > 1n ? { inode: `${stat.dev}:${stat.ino}` } : {}),
-  };
+  const mode = Number(stat.mode) & 0o7777;
+  const mtime = stat.mtimeNs;
+  if (type === 'directory') return { type, mode, uid: 0, gid: 0, size: 0, mtime };
+  const inode = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
   if (type === 'file') {
+    const size = Number(stat.size);
     const content = stat.isSocket() ? { bytes: NOTHING } : { file: hostPath, offset: 0, size };
     const identity = { device: stat.dev, inode: stat.ino, ctime: stat.ctimeNs };
-    const node: HostNode = { ...common, content, identity };
+    const node: HostNode = { type, mode, uid: 0, gid: 0, size, mtime, inode, content, identity };
     return node;
   }
+  const special = { type, mode, uid: 0, gid: 0, size: 0, mtime, inode };
   if (type === 'symlink') {
     const target = fs.readlinkSync(fsPath(hostPath), { encoding: 'buffer' });
-    return { ...common, linkTarget: decodeName(target) };
+    return { ...special, linkTarget: decodeName(target) };
   }
-  return type === 'char' || type === 'block'
-    ? { ...common, device: splitDevice(stat.rdev) }
-    : common;
+  return type === 'fifo' ? special : { ...special, device: splitDevice(stat.rdev) };
 }
 
 const NOTHING = new Uint8Array();

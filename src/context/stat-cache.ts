@@ -40,6 +40,7 @@ const TICK_NS = 50_000_000n;
 const COARSE_TICK_NS = 2_500_000_000n;
 
 interface CacheRecord {
+  /** sha256 in hex. */
   readonly digest: string;
   readonly day: number;
 }
@@ -52,7 +53,7 @@ export function openStatCache(
 ): StatCache {
   const { dev, ino } = fs.statSync(root, { bigint: true });
   const file = path.join(directory, `${dev.toString(16)}-${ino.toString(16)}.stat`);
-  const known = readRecords(file);
+  let known = readRecords(file);
   const fresh = new Map<string, CacheRecord>();
   const key = Buffer.alloc(KEY_BYTES);
   const today = Math.floor(now() / DAY);
@@ -60,23 +61,25 @@ export function openStatCache(
   return {
     get(node) {
       const id = keyOf(node, key);
-      const record = fresh.get(id) ?? known.get(id);
+      const record = fresh.get(id) ?? recordAt(known, id);
       // Written again once a day, so that what is in use is not forgotten.
       if (record !== undefined && record.day < today) fresh.set(id, { ...record, day: today });
-      return record && Buffer.from(record.digest, 'latin1').toString('hex');
+      return record?.digest;
     },
     set(node, sha256, since) {
       if (isRacy(node, since)) return;
-      const digest = Buffer.from(sha256, 'hex').toString('latin1');
-      fresh.set(keyOf(node, key), { digest, day: today });
+      fresh.set(keyOf(node, key), { digest: sha256, day: today });
     },
     save() {
       if (fresh.size === 0) return;
       fs.mkdirSync(directory, { recursive: true });
       // A build that saves between this read and the rename loses its news, not its truth: a cache may forget.
-      const merged = new Map([...readRecords(file), ...fresh]);
+      const merged = new Map<string, CacheRecord>();
+      const written = readRecords(file);
+      for (const id of written.positions.keys()) merged.set(id, recordAt(written, id)!);
+      for (const [id, record] of fresh) merged.set(id, record);
       writeFileAtomic(file, encodeRecords(merged, today));
-      for (const [id, record] of fresh) known.set(id, record);
+      known = readRecords(file);
       fresh.clear();
       sweep(directory, file, now());
     },
@@ -99,24 +102,33 @@ function keyOf(node: HostNode, scratch: Buffer): string {
   return scratch.toString('latin1');
 }
 
-function readRecords(file: string): Map<string, CacheRecord> {
-  const records = new Map<string, CacheRecord>();
+/** A file of records: only keys are taken out of it at first, since most of a file is met one record at a time. */
+interface RecordFile {
+  readonly bytes: Buffer;
+  readonly positions: ReadonlyMap<string, number>;
+}
+
+function readRecords(file: string): RecordFile {
+  const positions = new Map<string, number>();
   let bytes: Buffer;
   try {
     bytes = fs.readFileSync(file);
   } catch {
-    return records;
+    return { bytes: MAGIC, positions };
   }
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return records;
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return { bytes: MAGIC, positions };
   for (let at = MAGIC.length; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
-    const digestAt = at + KEY_BYTES;
-    const dayAt = digestAt + DIGEST_BYTES;
-    records.set(bytes.toString('latin1', at, digestAt), {
-      digest: bytes.toString('latin1', digestAt, dayAt),
-      day: bytes.readUInt32LE(dayAt),
-    });
+    positions.set(bytes.toString('latin1', at, at + KEY_BYTES), at);
   }
-  return records;
+  return { bytes, positions };
+}
+
+function recordAt({ bytes, positions }: RecordFile, key: string): CacheRecord | undefined {
+  const at = positions.get(key);
+  if (at === undefined) return undefined;
+  const digestAt = at + KEY_BYTES;
+  const dayAt = digestAt + DIGEST_BYTES;
+  return { digest: bytes.toString('hex', digestAt, dayAt), day: bytes.readUInt32LE(dayAt) };
 }
 
 /** What was met lately; of too many, the latest. */
@@ -130,7 +142,7 @@ function encodeRecords(records: ReadonlyMap<string, CacheRecord>, today: number)
   let at = MAGIC.length;
   for (const [key, { digest, day }] of kept) {
     bytes.write(key, at, 'latin1');
-    bytes.write(digest, at + KEY_BYTES, 'latin1');
+    bytes.write(digest, at + KEY_BYTES, 'hex');
     bytes.writeUInt32LE(day, at + KEY_BYTES + DIGEST_BYTES);
     at += RECORD_BYTES;
   }

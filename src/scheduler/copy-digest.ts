@@ -3,7 +3,8 @@
  * what the result depends on and nothing else: paths, types, modes, owners, link targets, xattrs and bytes. Not the
  * time, so that a fresh checkout hits; not whether two names are one file; and not what a flag overrides anyway.
  */
-import { type Digest, digestOf } from '../oci/digest.ts';
+import { createHash } from 'node:crypto';
+import { type Digest, digestFromHex } from '../oci/digest.ts';
 import type { FileNode } from '../tree/file-tree.ts';
 import type { CopyItem } from './copy-select.ts';
 
@@ -21,36 +22,47 @@ export async function digestCopy(
   items: readonly CopyItem[],
   options: DigestOptions,
 ): Promise<Digest> {
-  const nodes = items.flatMap(({ node, entries }) => [node, ...entries.map((entry) => entry.node)]);
-  const files = [...new Set(nodes.filter(({ type }) => type === 'file'))];
-  const hashes = await options.hashFiles(files);
-  const hashOf = new Map(files.map((node, index) => [node, hashes[index]!]));
+  const files = new Set<FileNode>();
+  for (const { node, entries } of items) {
+    if (node.type === 'file') files.add(node);
+    for (const entry of entries) if (entry.node.type === 'file') files.add(entry.node);
+  }
+  const list = [...files];
+  const hashes = await options.hashFiles(list);
+  const hashOf = new Map(list.map((node, index) => [node, hashes[index]!]));
 
-  const lines: string[] = [];
-  const add = (...fields: unknown[]): void => {
-    lines.push(JSON.stringify(fields));
-  };
-  const addNode = (path: string, node: FileNode, unpack: boolean): void =>
-    add(path, ...describe(node, unpack, options), hashOf.get(node) ?? '');
+  const digest = createHash('sha256');
+  const line = (path: string, node: FileNode, type: string): string =>
+    `${type} ${describe(node, options)} ${hashOf.get(node) ?? '-'} ${JSON.stringify(path)}\n`;
   for (const { name, node, unpack, entries } of items) {
     // Of a directory only the content is copied: neither its name nor its mode matter.
-    if (node.type === 'directory') add('directory');
-    else addNode(name, node, unpack);
-    for (const entry of entries) addNode(entry.path, entry.node, false);
+    if (node.type === 'directory') digest.update('directory\n');
+    else digest.update(line(name, node, unpack ? 'unpack' : node.type));
+    for (const entry of entries) digest.update(line(entry.path, entry.node, entry.node.type));
   }
-  return digestOf(lines.join('\n'));
+  return digestFromHex(digest.digest('hex'));
 }
 
-function describe(node: FileNode, unpack: boolean, options: DigestOptions): unknown[] {
-  const { type, device } = node;
-  return [
-    unpack ? 'unpack' : type,
-    options.hasMode || type === 'symlink' ? '' : node.mode,
-    options.hasOwner ? '' : `${node.uid}:${node.gid}`,
-    node.linkTarget ?? '',
-    device === undefined ? '' : `${device.major}:${device.minor}`,
-    Object.entries(node.xattrs ?? {})
-      .map(([key, value]) => [key, Buffer.from(value).toString('hex')])
-      .sort(),
+/** Fields without a space in them. */
+function describe(node: FileNode, options: DigestOptions): string {
+  const { mode, uid, gid, linkTarget, device, xattrs } = node;
+  const fields = [
+    options.hasMode || node.type === 'symlink' ? '-' : mode.toString(8),
+    options.hasOwner ? '-' : `${uid}:${gid}`,
   ];
+  if (linkTarget !== undefined) fields.push(quote(linkTarget));
+  if (device !== undefined) fields.push(`${device.major},${device.minor}`);
+  for (const [name, value] of Object.entries(xattrs ?? {}).sort(byName)) {
+    fields.push(`${quote(name)}=${Buffer.from(value).toString('hex')}`);
+  }
+  return fields.join(' ');
+}
+
+/** Without a space, and so that bytes that are not text come through. */
+function quote(text: string): string {
+  return JSON.stringify(text).replaceAll(' ', '\\u0020');
+}
+
+function byName([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1;
 }

@@ -134,12 +134,8 @@ function putFile(at: string, node: FileNode, copying: Copying): void {
 function finish(node: FileNode, { chmod, owner, item }: Copying): FileNode {
   const mode =
     node.type === 'symlink' ? node.mode : chmod.apply(node.mode, node.type === 'directory');
-  return {
-    ...node,
-    ...owner,
-    mode,
-    ...(node.inode === undefined ? {} : { inode: `${item}:${node.inode}` }),
-  };
+  const { uid, gid } = owner ?? node;
+  return { ...node, mode, uid, gid, inode: node.inode && `${item}:${node.inode}` };
 }
 
 function notADirectory(at: string): TsbuildError {

@@ -90,9 +90,10 @@ function directoryItem(tree: FileTree, path: string, filter: TreeFilter): CopyIt
     name: baseName(path),
     node: tree.lookup(path)!,
     unpack: false,
-    entries: walked.map((entry) => ({
-      ...entry,
-      isPassage: view !== undefined && !view.isChosen(entry.path),
+    entries: walked.map(({ path, node }) => ({
+      path,
+      node,
+      isPassage: view !== undefined && !view.isChosen(path),
     })),
   };
 }

@@ -18,8 +18,8 @@ interface Verdict {
   readonly kept: boolean;
   /** Whether something below may be kept although this is not. */
   readonly open: boolean;
-  readonly included?: MatchState;
-  readonly excluded?: MatchState;
+  readonly included: MatchState | undefined;
+  readonly excluded: MatchState | undefined;
 }
 
 /**
@@ -66,15 +66,12 @@ export function filterTree(tree: FileTree, filter: TreeFilter, root = ''): Filte
 }
 
 function judgePath(filter: TreeFilter, path: string, parent: Verdict | undefined): Verdict {
-  if (parent === undefined) return { kept: true, open: true };
+  if (parent === undefined) {
+    return { kept: true, open: true, included: undefined, excluded: undefined };
+  }
   const inclusion = filter.include && matchPath(filter.include, path, parent.included);
   const exclusion = filter.exclude && matchPath(filter.exclude, path, parent.excluded);
   const kept = (inclusion?.matched ?? true) && !(exclusion?.matched ?? false);
   const open = kept || inclusion?.matched === false || mayExceptBelow(filter.exclude ?? [], path);
-  return {
-    kept,
-    open,
-    ...(inclusion === undefined ? {} : { included: inclusion.state }),
-    ...(exclusion === undefined ? {} : { excluded: exclusion.state }),
-  };
+  return { kept, open, included: inclusion?.state, excluded: exclusion?.state };
 }

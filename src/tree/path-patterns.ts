@@ -42,16 +42,17 @@ export function parsePatterns(texts: readonly string[]): PathPatterns {
 export function matchPath(patterns: PathPatterns, path: string, parent?: MatchState): PathMatch {
   let matched = false;
   let decidedBy = -1;
-  const state = patterns.map((pattern, index) => {
-    // A pattern that cannot change the answer is not asked, and so is not inherited either. Later patterns below see that.
+  const state: boolean[] = [];
+  for (const [index, pattern] of patterns.entries()) {
+    // A pattern that cannot change the answer is not asked, and so is not inherited either: patterns below see that.
     const hit =
       parent?.[index] === true || (pattern.exception === matched && pattern.matches(path));
     if (hit) {
       if (matched === pattern.exception) decidedBy = index;
       matched = !pattern.exception;
     }
-    return hit;
-  });
+    state.push(hit);
+  }
   return { matched, state, decidedBy };
 }
 
