@@ -1,0 +1,41 @@
+/** What is left when a command has ended, however it ended: nothing but a sound store. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { validateImage } from '../../src/image/validate.ts';
+import { openStore } from '../../src/store/store.ts';
+import type { Cli } from './cli.ts';
+import { mountsBelow, processesWith, untilNone } from './processes.ts';
+
+/** Waits until no process and no mount of this copy is left. `marker` is in the arguments of what its containers run. */
+export async function untilQuiet(cli: Cli, marker = cli.directory): Promise<void> {
+  await untilNone(() => [...processesWith(cli.directory), ...processesWith(marker)]);
+  await untilNone(() => mountsBelow(cli.directory));
+}
+
+/** What is wrong with the store: images that are not whole, or that skopeo cannot read. None if it is sound. */
+export async function storeProblems(home: string): Promise<string[]> {
+  const store = openStore(home);
+  const problems: string[] = [];
+  for (const { name, descriptor } of store.images()) {
+    const found = await validateImage(store, descriptor);
+    problems.push(...found.map((problem) => `${name ?? descriptor.digest}: ${problem}`));
+    if (name !== undefined) problems.push(...skopeoProblem(store.content, name));
+  }
+  return problems;
+}
+
+function skopeoProblem(layout: string, name: string): string[] {
+  try {
+    execFileSync('skopeo', ['inspect', '--raw', `oci:${layout}:${name}`], { stdio: 'pipe' });
+    return [];
+  } catch (error) {
+    return [`skopeo: ${String(error)}`];
+  }
+}
+
+/** Names in the store's directory for temporary files. */
+export function tempNames(home: string): string[] {
+  const directory = join(home, 'tmp');
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
