@@ -3,11 +3,13 @@
  * what is promised, launch.ts for how it starts, connection.ts for how requests get there.
  */
 import { readFileSync, rmSync } from 'node:fs';
+import { TsbuildError } from '../errors.ts';
 import { parseCapabilityMask } from '../runtime/capabilities.ts';
 import { openStore } from '../store/store.ts';
 import { staleTemp } from '../store/temp.ts';
 import { type Connection, connect } from './connection.ts';
 import { launch } from './launch.ts';
+import type { Session } from './messages.ts';
 import type { Executor, ExecutorOptions } from './protocol.ts';
 
 export function createExecutor(options: ExecutorOptions): Executor {
@@ -52,7 +54,9 @@ async function open(options: ExecutorOptions, onEnd: () => void): Promise<Connec
     const child = await launch({ entry: options.entry, searchPath, rootless });
     const live = connect(child, { rootless, onWarning: options.onWarning, onEnd: end });
     const stale = staleTemp(store.path('tmp'));
-    live.send({ type: 'init', session: { home: store.home, directory, stale, searchPath } });
+    const session = { home: store.home, directory, stale, searchPath };
+    const form = parseMountForm(options.env?.TSBUILD_MOUNT_FORM);
+    live.send({ type: 'init', session: { ...session, ...form } });
     return live;
   } catch (error) {
     end();
@@ -71,6 +75,14 @@ function removeOwn(directory: string): void {
 function searchPathOf(path = ''): string {
   const usual = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
   return [...new Set([...path.split(':').filter((entry) => entry !== ''), ...usual])].join(':');
+}
+
+function parseMountForm(name = ''): Pick<Session, 'snapshots' | 'forms'> {
+  if (name === '') return {};
+  if (name === 'copy') return { snapshots: name };
+  const form = (['erofs', 'erofs-loop', 'directory'] as const).find((known) => known === name);
+  if (form !== undefined) return { forms: [form] };
+  throw new TsbuildError('USAGE', `TSBUILD_MOUNT_FORM is no form of a layer: ${name}`);
 }
 
 function mayMount(): boolean {

@@ -1,5 +1,6 @@
 /**
- * Starts the executor in its own mount, pid and cgroup namespaces and, without root, its own user namespace.
+ * Starts the executor in its own mount and pid namespaces and, without root, its own user namespace and, to be allowed to
+ * mount cgroups, cgroup namespace.
  *
  * Nothing may outlive us. Each process of the chain that leads to the executor asks the kernel to be killed when its
  * parent dies, and the executor is the first process of its pid namespace: with it dies everything in there.
@@ -28,7 +29,7 @@ export async function launch(options: LaunchOptions): Promise<ChildProcess> {
   const unshare = find('unshare', 'util-linux', options);
   const command = [
     ...[find('setpriv', 'util-linux', options), '--pdeathsig', 'KILL', '--'],
-    ...[unshare, '--mount', '--propagation', 'private', '--cgroup'],
+    ...[unshare, '--mount', '--propagation', 'private', ...(options.rootless ? ['--cgroup'] : [])],
     ...['--pid', '--fork', '--kill-child=KILL', '--mount-proc', '--'],
     ...[process.execPath, options.entry],
   ];

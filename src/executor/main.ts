@@ -12,6 +12,8 @@ import { executorTasks } from './tasks.ts';
 const THREADS = 2;
 
 if (isMainThread) {
+  // What is made here shall not depend on who called: not the modes of directories, nor what a container makes.
+  process.umask(0o022);
   const workers = createWorkers({ entry: new URL(import.meta.url), size: THREADS });
   serve({
     workers,

@@ -1,5 +1,6 @@
 /** What goes over the channel between client.ts and main.ts. Requests of a run carry its number; see protocol.ts. */
 import type { PlainError } from '../host/error-transport.ts';
+import type { MountForm } from '../layer/mountable.ts';
 import type { ExecRequest, ExecResult } from './protocol.ts';
 
 export type ToExecutor =
@@ -33,4 +34,7 @@ export interface Session {
   /** What dead executors left there, to be removed. */
   readonly stale: readonly string[];
   readonly searchPath: string;
+  /** How layers become root filesystems; otherwise it is found out what works. */
+  readonly snapshots?: 'copy';
+  readonly forms?: readonly MountForm[];
 }

@@ -133,7 +133,10 @@ export interface ExecutorOptions {
   readonly home: string;
   /** File of the executor's entry (`dist/executor.cjs`). */
   readonly entry: string;
-  /** Of it, `PATH` is used, to find runc and the tools that make namespaces. Without it, the usual directories are. */
+  /**
+   * Of it, `PATH` is used, to find runc and the tools that make namespaces; without it, the usual directories are. And
+   * `TSBUILD_MOUNT_FORM`, for tests: `erofs`, `erofs-loop`, `directory` or `copy` instead of the best that works here.
+   */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** For what deserves to be told: a fallback to a slower form, an old kernel. */
   readonly onWarning?: (message: string) => void;

@@ -2,6 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layer } from '../layer/layer.ts';
+import type { Cgroup } from '../runtime/cgroup.ts';
 import { makeDevices, NO_DEVICES } from '../runtime/devices.ts';
 import type { Abilities, ContainerIO, ContainerSpec, Runtime } from '../runtime/runtime.ts';
 import { runtimeConfig } from '../runtime/spec.ts';
@@ -29,6 +30,8 @@ export interface Workshop {
     options: { readonly sourceDateEpoch?: number; readonly signal: AbortSignal },
   ) => Promise<Layer | undefined>;
   readonly ioOf: (request: ExecRequest) => ContainerIO;
+  /** The group that the request asks for. */
+  readonly cgroupOf: (request: ExecRequest, key: string) => Cgroup | undefined;
 }
 
 export interface RunCall {
@@ -115,15 +118,20 @@ async function runContainer(workshop: Workshop, container: Container): Promise<E
     ...mounts.map(({ point }) => point),
   ];
   const takeAway = placeMountPoints(root, points);
+  let cgroup: Cgroup | undefined;
   try {
     if (!isInside(request.cwd, points)) placeDirectory(root, request.cwd, request.user);
     const { rootless } = workshop.abilities;
     const devices = rootless ? NO_DEVICES : makeDevices(join(bundle, 'dev'));
     const spec = { ...specOf(request, root, mounts), devices };
     writeFileSync(join(bundle, 'config.json'), runtimeConfig(spec, workshop.abilities));
-    const options = { ...call, io: workshop.ioOf(request), terminal: spec.terminal };
-    return await workshop.runtime.run(call.key, bundle, options);
+    cgroup = workshop.cgroupOf(request, call.key);
+    return await workshop.runtime.run(call.key, bundle, {
+      ...{ ...call, terminal: spec.terminal, io: workshop.ioOf(request) },
+      ...(cgroup === undefined ? {} : { cgroup }),
+    });
   } finally {
+    cgroup?.remove();
     takeAway();
   }
 }

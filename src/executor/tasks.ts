@@ -2,17 +2,33 @@
  * What the executor leaves to worker threads, so that it keeps listening: unpacking a layer, and making one of what a
  * container changed, can each take seconds.
  */
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Tasks } from '../host/workers.ts';
+import { applyLayer } from '../layer/apply.ts';
 import { type DiffOptions, writeChanges } from '../layer/diff.ts';
-import { readIndex } from '../layer/index-file.ts';
+import { hasImplicitDirectories, readIndex } from '../layer/index-file.ts';
 import type { Layer, LayerView } from '../layer/layer.ts';
-import { type MountableOptions, prepareMountable } from '../layer/mountable.ts';
+import { type Mountable, type MountableOptions, prepareMountable } from '../layer/mountable.ts';
+import { mergedDirectories } from '../layer/stack.ts';
 import type { Snapshot } from '../snapshot/snapshotter.ts';
 import { openSnapshotter, type SnapshotChoice } from './snapshots.ts';
 
 export interface LowerTask {
   readonly layer: Layer;
   readonly options: Omit<MountableOptions, 'onWarning'>;
+}
+
+export interface Lower extends Mountable {
+  /** Whether the layer has directories that its tar does not list. */
+  readonly hasImplicit: boolean;
+}
+
+export interface MergeTask {
+  readonly layers: readonly Layer[];
+  /** Where a directory may be made. */
+  readonly temp: string;
+  readonly rootless: boolean;
 }
 
 export interface CommitTask {
@@ -33,9 +49,22 @@ export function executorTasks() {
   return {
     /** Does nothing: the thread has started when it is done. */
     'executor.wake': () => {},
-    /** {@link LowerTask} to `Mountable`; reports warnings. */
-    'executor.lower': ({ layer, options }: LowerTask, { report }) =>
-      prepareMountable(layer, { ...options, onWarning: report }),
+    /** {@link LowerTask} to {@link Lower}; reports warnings. */
+    'executor.lower': ({ layer, options }: LowerTask, { report }): Lower => ({
+      ...prepareMountable(layer, { ...options, onWarning: report }),
+      hasImplicit: hasImplicitDirectories(layer),
+    }),
+    /**
+     * {@link MergeTask} to a directory that is to be the uppermost lower, so that overlayfs shows directories as they are,
+     * see `mergedDirectories`; `undefined` if it does without.
+     */
+    'executor.merge': ({ layers, temp, rootless }: MergeTask): string | undefined => {
+      const index = mergedDirectories(layers, read);
+      if (index.entries.size === 0) return undefined;
+      const directory = mkdtempSync(join(temp, 'merged-'));
+      applyLayer(index, directory, { rootless });
+      return directory;
+    },
     /** {@link CommitTask} to `WrittenLayer`, or `undefined` if nothing changed. */
     'executor.commit': ({ snapshots, snapshot, parents, options }: CommitTask) =>
       writeChanges(openSnapshotter(snapshots).changes(snapshot), parents, options, read),

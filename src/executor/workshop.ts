@@ -1,6 +1,6 @@
 /** Puts together what requests are run with: mounts of this process's own, the snapshotter, the runtime. */
 import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { TsbuildError } from '../errors.ts';
 import { findExecutable } from '../host/process.ts';
 import {
@@ -16,10 +16,11 @@ import type { Workers } from '../host/workers.ts';
 import { adoptLayer } from '../layer/adopt.ts';
 import { type ApplyOptions, applyLayer } from '../layer/apply.ts';
 import type { Layer, WrittenLayer } from '../layer/layer.ts';
-import type { Mountable, MountableOptions } from '../layer/mountable.ts';
+import type { MountableOptions } from '../layer/mountable.ts';
 import { probeForms } from '../layer/probe-forms.ts';
 import { stackTree } from '../layer/stack.ts';
 import { readAbilities } from '../runtime/abilities.ts';
+import { createCgroup, openCgroupRoots } from '../runtime/cgroup.ts';
 import { createRunc } from '../runtime/runc.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { walkTree } from '../tree/select.ts';
@@ -27,7 +28,7 @@ import { containerIO } from './container-io.ts';
 import type { Session } from './messages.ts';
 import type { Workshop } from './run-request.ts';
 import { chooseSnapshotter, openSnapshotter, type SnapshotChoice } from './snapshots.ts';
-import type { CommitTask, LowerTask } from './tasks.ts';
+import type { CommitTask, Lower, LowerTask, MergeTask } from './tasks.ts';
 
 export function openWorkshop(
   session: Session,
@@ -38,19 +39,21 @@ export function openWorkshop(
   const abilities = readAbilities();
   const run = join(directory, 'run');
   mountPrivate(run);
+  const cgroups = openCgroupRoots();
   hideCgroups(abilities.unifiedCgroup);
   const make = (...parts: string[]): string => {
     mkdirSync(join(...parts));
     return join(...parts);
   };
-  const choice = chooseSnapshotter(
-    {
-      directory: make(directory, 'snapshots'),
-      trash: join(directory, 'trash'),
-      userXattr: abilities.rootless,
-    },
-    onWarning,
-  );
+  const places = {
+    directory: make(directory, 'snapshots'),
+    trash: join(directory, 'trash'),
+    userXattr: abilities.rootless,
+  };
+  const choice: SnapshotChoice =
+    session.snapshots === 'copy'
+      ? { ...places, kind: 'copy' }
+      : chooseSnapshotter(places, onWarning);
   const temp = make(directory, 'temp');
   const { rootless } = abilities;
   const mountable = { home, rootless, mounts: make(run, 'layers'), temp, onWarning };
@@ -58,7 +61,13 @@ export function openWorkshop(
     bundles: make(run, 'bundles'),
     abilities,
     ...(choice.kind === 'overlay'
-      ? { snapshots: openSnapshotter(choice), lowersOf: mountedLowers(workers, mountable) }
+      ? {
+          snapshots: openSnapshotter(choice),
+          lowersOf: mountedLowers(workers, {
+            ...mountable,
+            forms: session.forms ?? probeForms(mountable),
+          }),
+        }
       : copiedLowers(choice, mountable)),
     runtime: createRunc({
       file: findRunc(searchPath),
@@ -70,6 +79,10 @@ export function openWorkshop(
     },
     commit: commitWith(workers, choice, openStore(home, { temp })),
     ioOf: containerIO,
+    cgroupOf: ({ cgroupParent }, key) =>
+      cgroupParent
+        ? createCgroup(cgroups, cgroupParent, `${basename(directory)}-${key}`)
+        : undefined,
   };
 }
 
@@ -92,29 +105,39 @@ function copiedLowers(
   };
 }
 
-/** A layer is prepared once, whoever asks for it. */
+/** A layer is prepared once, whoever asks for it; so is what a stack of them needs on top. */
 function mountedLowers(
   workers: Workers,
-  { onWarning, ...mountable }: Omit<MountableOptions, 'forms'>,
+  { onWarning, ...options }: MountableOptions & { readonly temp: string },
 ): Workshop['lowersOf'] {
-  const options = { ...mountable, forms: probeForms(mountable) };
-  const known = new Map<string, Promise<string>>();
-  const prepare = async (layer: Layer): Promise<string> => {
+  const { temp, rootless } = options;
+  const prepare = once(async (layer: Layer) => {
     const task: LowerTask = { layer, options };
     const onProgress = (message: unknown): void => onWarning?.(String(message));
-    const made = await workers.run('executor.lower', task, { onProgress });
-    return (made as Mountable).lower;
+    return (await workers.run('executor.lower', task, { onProgress })) as Lower;
+  });
+  const merge = once(async (layers: readonly Layer[]) => {
+    const task: MergeTask = { layers, temp, rootless };
+    return (await workers.run('executor.merge', task)) as string | undefined;
+  });
+  return async (layers) => {
+    const made = await Promise.all(layers.map((layer) => prepare(layer.diffID, layer)));
+    const lowers = made.map(({ lower }) => lower);
+    if (!made.some(({ hasImplicit }) => hasImplicit)) return lowers;
+    const top = await merge(layers.map(({ diffID }) => diffID).join(), layers);
+    return top === undefined ? lowers : [...lowers, top];
   };
-  return (layers) =>
-    Promise.all(
-      layers.map((layer) => {
-        const lower = known.get(layer.diffID) ?? prepare(layer);
-        known.set(layer.diffID, lower);
-        // What failed may work the next time: a full disk has been cleared.
-        lower.catch(() => known.delete(layer.diffID));
-        return lower;
-      }),
-    );
+}
+
+/** `make`, whose answers are kept. What failed may work the next time: a full disk has been cleared. */
+function once<I, O>(make: (input: I) => Promise<O>): (key: string, input: I) => Promise<O> {
+  const known = new Map<string, Promise<O>>();
+  return (key, input) => {
+    const made = known.get(key) ?? make(input);
+    known.set(key, made);
+    made.catch(() => known.delete(key));
+    return made;
+  };
 }
 
 function commitWith(workers: Workers, snapshots: SnapshotChoice, store: Store): Workshop['commit'] {

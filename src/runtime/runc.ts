@@ -3,9 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { TsbuildError } from '../errors.ts';
 import { descendants, kill } from '../host/process.ts';
+import type { Cgroup } from './cgroup.ts';
 import type { ContainerExit, RunOptions, Runtime } from './runtime.ts';
 import { startFailure } from './start-failure.ts';
 
@@ -46,27 +47,24 @@ export function createRunc(options: RuncOptions): Runtime {
 }
 
 function start(options: RuncOptions, id: string, bundle: string, run: RunOptions): ChildProcess {
-  const { file, state, env } = options;
   const { stdin, stdout, stderr } = run.io;
-  const child = spawn(
-    file,
-    [
-      // Errors about cgroups are not errors: there are none to be written to.
-      ...['--rootless=true', '--root', state, '--log', logFile(bundle), '--log-format', 'json'],
-      ...['run', '--bundle', bundle, id],
-    ],
-    {
-      env,
-      stdio: [
-        typeof stdin === 'number' ? stdin : stdin === 'none' ? 'ignore' : 'pipe',
-        stdout,
-        stderr,
-      ],
-      // A terminal's Ctrl-C goes to its whole process group, and runc would pass it on once more. Only a container with a
-      // terminal of its own, for which runc reads ours, must stay in the group that may read.
-      detached: run.terminal !== true,
-    },
-  );
+  const command = [
+    options.file,
+    // Errors about cgroups are not errors: there are none to be written to.
+    ...['--rootless=true', '--root', options.state],
+    ...['--log', logFile(bundle), '--log-format', 'json'],
+    ...['run', '--bundle', bundle, id],
+  ];
+  const [file, ...args] =
+    run.cgroup === undefined ? command : ['/bin/sh', '-c', GATE, 'sh', ...command];
+  const input = typeof stdin === 'number' ? stdin : stdin === 'none' ? 'ignore' : 'pipe';
+  const child = spawn(file!, args, {
+    env: options.env,
+    stdio: [input, stdout, stderr, run.cgroup === undefined ? 'ignore' : 'pipe'],
+    // A terminal's Ctrl-C goes to its whole process group, and runc would pass it on once more. Only a container with a
+    // terminal of its own, for which runc reads ours, must stay in the group that may read.
+    detached: run.terminal !== true,
+  });
   if (child.stdin !== null && typeof stdin === 'object') {
     // The container may end, or close its stdin, before it has read everything.
     stdin.pipe(child.stdin.on('error', () => stdin.unpipe()));
@@ -74,7 +72,24 @@ function start(options: RuncOptions, id: string, bundle: string, run: RunOptions
   }
   pump(child.stdout, 'stdout', run);
   pump(child.stderr, 'stderr', run);
+  if (run.cgroup !== undefined) letIn(child, run.cgroup);
   return child;
+}
+
+/** Waits until the process has been moved into its cgroup, and becomes runc. */
+const GATE = 'read -r go <&3 && exec "$@" 3<&-';
+
+/** A process that cannot be moved reads the end of its gate, and ends. */
+function letIn(child: ChildProcess, cgroup: Cgroup): void {
+  const gate = child.stdio.at(3) as Writable;
+  gate.on('error', () => {});
+  try {
+    if (child.pid !== undefined) cgroup.join(child.pid);
+    gate.end('\n');
+  } catch (error) {
+    gate.end();
+    throw error;
+  }
 }
 
 /** Hands bytes over, one piece at a time: a container that writes faster than they are taken has to wait. */

@@ -9,6 +9,7 @@
  * machine on which we may not write cgroups will do.
  */
 import type { Readable } from 'node:stream';
+import type { Cgroup } from './cgroup.ts';
 import type { DeviceNodes } from './devices.ts';
 
 export interface ContainerSpec {
@@ -86,6 +87,8 @@ export interface RunOptions {
   readonly io: ContainerIO;
   /** The container has a terminal of its own, and `io` is one: it is put into raw mode, and its size is passed on. */
   readonly terminal?: boolean;
+  /** To be joined by the container. */
+  readonly cgroup?: Cgroup;
   readonly signal?: AbortSignal;
   /** Called for each piece of a piped stream; the stream waits until the promise is fulfilled. */
   readonly onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => Promise<void>;

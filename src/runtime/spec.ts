@@ -17,7 +17,7 @@ export function runtimeConfig(spec: ContainerSpec, abilities: Abilities): string
     hostname: spec.hostname,
     mounts: [...standardMounts(spec, abilities), ...spec.mounts],
     linux: {
-      namespaces: namespacesOf(spec),
+      namespaces: namespacesOf(spec, abilities),
       ...(spec.security === 'insecure'
         ? {}
         : {
@@ -46,10 +46,15 @@ function processOf(spec: ContainerSpec, capabilities: readonly string[]): Record
   };
 }
 
-/** Own namespaces of every kind, save the network on request, and the user namespace: if there is one, we are in it. */
-function namespacesOf(spec: ContainerSpec): { type: string }[] {
-  const types = ['pid', 'ipc', 'uts', 'mount', 'cgroup'];
-  return [...types, ...(spec.network === 'none' ? ['network'] : [])].map((type) => ({ type }));
+/**
+ * Own namespaces of every kind, save the network on request; not the user namespace: if there is one, we are in it. Groups
+ * of version 1 are not hidden, as with Docker.
+ */
+function namespacesOf(spec: ContainerSpec, abilities: Abilities): { type: string }[] {
+  const types = ['pid', 'ipc', 'uts', 'mount'];
+  if (abilities.unifiedCgroup) types.push('cgroup');
+  if (spec.network === 'none') types.push('network');
+  return types.map((type) => ({ type }));
 }
 
 /** What of /proc and /sys tells too much of the host or reaches it: the lists of Docker Engine. */

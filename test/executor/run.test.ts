@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TestBuilder, type TestHome, testHome, USERS } from '../helpers/executor.ts';
 
@@ -188,7 +190,6 @@ describe.each(USERS)('an executor of %s', (user) => {
       expect(await output('ls -l /dev/null | cut -c 1-10; echo x > /dev/null')).toBe(
         'crw-rw-rw-\n',
       );
-      const { statSync } = await import('node:fs');
       expect(statSync('/dev/null').mode & 0o777).toBe(0o666);
       expect(statSync('/dev/zero').uid).toBe(0);
     });
@@ -240,6 +241,33 @@ describe.each(USERS)('an executor of %s', (user) => {
     it('a name for itself', async () => {
       expect(await output({ args: ['hostname'], hostname: 'box' })).toBe('box\n');
     });
+
+    if (user === 'root') {
+      it('a control group below the one that was asked for, as long as it runs', async () => {
+        const cgroupParent = `tsbuild-test/${home.home.slice(-6)}`;
+        const result = await builder.run({ args: ['cat', '/proc/self/cgroup'], cgroupParent });
+        expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+        expect(result.stdout).toContain(`/${cgroupParent}/`);
+        const groups = execFileSync('find', ['/sys/fs/cgroup', '-path', `*/${cgroupParent}*`]);
+        const found = groups.toString().trim().split('\n');
+        expect(found.filter((path) => path.includes(`${cgroupParent}/tsbuild-`))).toEqual([]);
+        execFileSync('find', [
+          '/sys/fs/cgroup',
+          '-depth',
+          '-type',
+          'd',
+          '-path',
+          '*/tsbuild-test*',
+          '-delete',
+        ]);
+      });
+    } else {
+      it('no control group, and says so', async () => {
+        await expect(
+          builder.run({ args: ['true'], cgroupParent: 'tsbuild-test' }),
+        ).rejects.toMatchObject({ code: 'UNSUPPORTED_HOST' });
+      });
+    }
 
     it('a root that it cannot write to', async () => {
       const { exitCode } = await builder.run({ args: ['touch', '/x'], readonlyRootfs: true });

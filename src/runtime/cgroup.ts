@@ -1,0 +1,102 @@
+/**
+ * Control groups below one that the caller names (`--cgroup-parent`): the only case in which a container gets one. The
+ * hierarchies are reached through descriptors that were opened before the executor unmounted them from its own sight, so
+ * runc finds nothing to manage.
+ *
+ * Only an empty group can be removed, and one that a killed executor left is empty: whoever makes the next one below the
+ * same parent takes it away.
+ */
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
+import { posix } from 'node:path';
+import { errnoOf, TsbuildError } from '../errors.ts';
+
+/** The roots of the hierarchies. */
+export interface CgroupRoots {
+  readonly paths: readonly string[];
+}
+
+export interface Cgroup {
+  /** Moves a process into it; what that process starts is born there. */
+  join(pid: number): void;
+  /** Removes it. To be called when nothing runs in it any more; what is still dying is left to others. */
+  remove(): void;
+}
+
+/** Opens what is mounted below /sys/fs/cgroup; call before that is unmounted. */
+export function openCgroupRoots(
+  mountinfo = readFileSync('/proc/self/mountinfo', 'utf8'),
+): CgroupRoots {
+  const points = mountinfo.split('\n').flatMap((line) => {
+    const [before = '', after = ''] = line.split(' - ');
+    const [point, type, controllers] = [
+      before.split(' ')[4],
+      after.split(' ')[0],
+      after.split(' ')[2],
+    ];
+    // A new group of version 1 has no processors until it is given some.
+    const isOurs = type === 'cgroup2' || (type === 'cgroup' && !controllers?.includes('cpuset'));
+    return point?.startsWith('/sys/fs/cgroup') && isOurs ? [point] : [];
+  });
+  return {
+    paths: points.map((point) => `/proc/self/fd/${openSync(point, constants.O_DIRECTORY)}`),
+  };
+}
+
+export function closeCgroupRoots({ paths }: CgroupRoots): void {
+  for (const path of paths) closeSync(Number(posix.basename(path)));
+}
+
+/** @throws TsbuildError `UNSUPPORTED_HOST` if groups cannot be made here. */
+export function createCgroup(roots: CgroupRoots, parent: string, name: string): Cgroup {
+  const groups = roots.paths.map((root) =>
+    posix.join(root, posix.resolve('/', parent), PREFIX + name),
+  );
+  const remove = (): void => {
+    for (const group of groups) removeEmpty(group);
+  };
+  try {
+    for (const group of groups) makeGroup(group);
+  } catch (cause) {
+    remove();
+    throw new TsbuildError('UNSUPPORTED_HOST', `make a control group below ${parent}`, {
+      cause,
+      hint: 'leave out --cgroup-parent, or run as root',
+    });
+  }
+  return {
+    remove,
+    join: (pid) => {
+      for (const group of groups) writeFileSync(posix.join(group, 'cgroup.procs'), String(pid));
+    },
+  };
+}
+
+const PREFIX = 'tsbuild-';
+
+function makeGroup(group: string): void {
+  const parent = posix.dirname(group);
+  mkdirSync(parent, { recursive: true });
+  for (const name of readdirSync(parent)) {
+    if (name.startsWith(PREFIX)) removeEmpty(posix.join(parent, name));
+  }
+  mkdirSync(group);
+}
+
+/** Fails silently for a group that has processes or groups in it. */
+function removeEmpty(group: string): void {
+  try {
+    if (existsSync(group)) rmdirSync(group);
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  }
+}
