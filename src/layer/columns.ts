@@ -1,5 +1,5 @@
 /**
- * The layout of an index file, version 1: a header of 32 bytes, columns of fixed-width fields (one element for each
+ * The layout of an index file, version 2: a header of 32 bytes, columns of fixed-width fields (one element for each
  * record), a pool of names and rarer fields, and the sha256 of all that. The columns are read in place as typed arrays,
  * in the machine's own byte order, so loading 500,000 records costs a read and a hash; a file from a machine of the
  * other order has the wrong magic, which makes it damaged, which makes it be built again.
@@ -7,9 +7,9 @@
  * Records are the layer's paths as a tree, breadth first: record 0 is the root, and the names of one directory are
  * consecutive and sorted. A path is looked up by a binary search for each of its components.
  */
-export const INDEX_VERSION = 1;
+export const INDEX_VERSION = 2;
 const MAGIC = 0x58425354;
-const HEADER_BYTES = 32;
+export const HEADER_BYTES = 32;
 export const HASH_BYTES = 32;
 
 /** Values of the `kind` column; `whiteout` and `implicit` beside the types of files. */
@@ -58,23 +58,43 @@ export interface Columns {
   readonly bytes: Buffer;
 }
 
-/** An empty file for `count` records and a pool of this many bytes. */
-export function allocateColumns(count: number, poolBytes: number, tarSize: number): Columns {
-  const total = poolStart(count) + poolBytes + HASH_BYTES;
+export interface IndexHeader {
+  /** Records. */
+  readonly count: number;
+  /** Records of directories that the tar does not have, the root left out. */
+  readonly implicit: number;
+  /** Bytes. */
+  readonly pool: number;
+  /** Bytes of the tar. */
+  readonly tar: number;
+}
+
+/** An empty file for so many records and a pool of so many bytes. */
+export function allocateColumns({ count, implicit, pool, tar }: IndexHeader): Columns {
+  const total = poolStart(count) + pool + HASH_BYTES;
   const bytes = Buffer.from(new ArrayBuffer(total));
-  new Uint32Array(bytes.buffer, 0, 4).set([MAGIC, INDEX_VERSION, count, poolBytes]);
-  new Float64Array(bytes.buffer, 16, 1)[0] = tarSize;
+  new Uint32Array(bytes.buffer, 0, 4).set([MAGIC, INDEX_VERSION, count, pool]);
+  new Float64Array(bytes.buffer, 16, 1)[0] = tar;
+  new Uint32Array(bytes.buffer, 24, 1)[0] = implicit;
   return viewColumns(bytes, count);
+}
+
+/** What the first bytes of a file say; `undefined` if it is of another version. */
+export function readHeader(bytes: Buffer): IndexHeader | undefined {
+  if (bytes.length < HEADER_BYTES || bytes.byteOffset % 8 !== 0) return undefined;
+  const [magic, version, count, pool] = new Uint32Array(bytes.buffer, bytes.byteOffset, 4);
+  if (magic !== MAGIC || version !== INDEX_VERSION) return undefined;
+  const tar = new Float64Array(bytes.buffer, bytes.byteOffset + 16, 1)[0]!;
+  const implicit = new Uint32Array(bytes.buffer, bytes.byteOffset + 24, 1)[0]!;
+  return { count: count!, implicit, pool: pool!, tar };
 }
 
 /** The columns of a file; `undefined` if it is not whole, or not of this version or this tar. The hash is not looked at. */
 export function openColumns(bytes: Buffer, tarSize: number): Columns | undefined {
-  if (bytes.length < HEADER_BYTES + HASH_BYTES || bytes.byteOffset % 8 !== 0) return undefined;
-  const [magic, version, count, poolBytes] = new Uint32Array(bytes.buffer, bytes.byteOffset, 4);
-  if (magic !== MAGIC || version !== INDEX_VERSION) return undefined;
-  if (poolStart(count!) + poolBytes! + HASH_BYTES !== bytes.length) return undefined;
-  if (new Float64Array(bytes.buffer, bytes.byteOffset + 16, 1)[0] !== tarSize) return undefined;
-  return viewColumns(bytes, count!);
+  const header = readHeader(bytes);
+  if (header === undefined || header.tar !== tarSize) return undefined;
+  if (poolStart(header.count) + header.pool + HASH_BYTES !== bytes.length) return undefined;
+  return viewColumns(bytes, header.count);
 }
 
 /** Bytes of all columns of one record. */

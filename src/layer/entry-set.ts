@@ -56,7 +56,7 @@ export function createEntrySet(): EntrySet {
       // A whiteout tells of lower layers only (image-spec layer.md): in its own layer, it makes a directory opaque.
       if (before === undefined) entries.set(path, parents.has(path) ? recreated(path) : entry);
       else if (!('whiteout' in before) && before.node.type === 'directory')
-        entries.set(path, { ...before, opaque: true });
+        entries.set(path, { path, node: before.node, opaque: true });
       return;
     }
     if (entry.node.type !== 'directory') {

@@ -32,7 +32,13 @@ interface TreeRecord {
 export function encodeIndex(entries: Iterable<LayerEntry>, tarSize: number): Buffer {
   const records = breadthFirst(buildTree(entries));
   const pool = createPool(records);
-  const columns = allocateColumns(records.length, pool.bytes.length, tarSize);
+  const columns = allocateColumns({
+    count: records.length,
+    // The root comes first, and is implicit more often than not.
+    implicit: records.slice(1).filter(({ entry }) => kindOf(entry) === 'implicit').length,
+    pool: pool.bytes.length,
+    tar: tarSize,
+  });
   pool.bytes.copy(columns.pool);
   columns.nameAt.set(pool.nameAt);
   columns.nameLength.set(pool.nameLength);
@@ -116,7 +122,8 @@ function fillRecord(
 
 function kindOf(entry: LayerEntry | undefined): Kind {
   if (entry === undefined) return 'implicit';
-  return 'whiteout' in entry ? 'whiteout' : entry.node.type;
+  if ('whiteout' in entry) return 'whiteout';
+  return entry.implicit ? 'implicit' : entry.node.type;
 }
 
 function fillNode(columns: Columns, i: number, node: FileNode, inodes: Map<string, number>): void {

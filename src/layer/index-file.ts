@@ -1,7 +1,8 @@
 /** The index beside a layer's tar: read, and built again where it is missing or damaged. */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
+import { HEADER_BYTES, readHeader } from './columns.ts';
 import { encodeIndex } from './index-encode.ts';
 import { viewIndex } from './index-view.ts';
 import type { Layer, LayerEntry, LayerView } from './layer.ts';
@@ -11,6 +12,13 @@ import { scanLayer } from './scan.ts';
 export function readIndex(layer: Layer): LayerView {
   const bytes = readIfThere(layer.index);
   return (bytes && viewIndex(bytes, layer)) ?? rebuildIndex(layer);
+}
+
+/** Whether there are directories that the tar does not list, see {@link LayerView.isImplicit}. Reads next to nothing. */
+export function hasImplicitDirectories(layer: Layer): boolean {
+  const header = readHeader(readStart(layer.index, HEADER_BYTES));
+  const count = header?.tar === layer.size ? header.implicit : undefined;
+  return (count ?? readIndex(layer).implicitPaths().length) > 0;
 }
 
 /** The view of entries that are in no file, as if they had been read from one. */
@@ -35,5 +43,20 @@ function readIfThere(file: string): Buffer | undefined {
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT') return undefined;
     throw new TsbuildError('STORE', `read layer index ${file}`, { cause });
+  }
+}
+
+function readStart(file: string, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  try {
+    const fd = openSync(file, 'r');
+    try {
+      return bytes.subarray(0, readSync(fd, bytes, 0, length, 0));
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    // Whatever is wrong with it, reading it as a whole will tell.
+    return bytes.subarray(0, 0);
   }
 }

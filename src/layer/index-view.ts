@@ -75,6 +75,16 @@ class IndexView implements LayerView {
     return this.#kind(record) === 'implicit';
   }
 
+  implicitPaths(): readonly string[] {
+    const { count, kind } = this.#columns;
+    const code = KINDS.indexOf('implicit');
+    const paths: string[] = [];
+    for (let record = 1; record < count; record += 1) {
+      if (kind[record] === code) paths.push(this.#pathOf(record));
+    }
+    return paths;
+  }
+
   isOpaque(record: number): boolean {
     return (this.#columns.flags[record]! & OPAQUE_FLAG) !== 0;
   }
@@ -108,6 +118,11 @@ class IndexView implements LayerView {
     return KINDS[this.#columns.kind[record]!]!;
   }
 
+  #pathOf(record: number): string {
+    if (record === 0) return '';
+    return joinPath(this.#pathOf(this.#columns.parent[record]!), this.nameOf(record));
+  }
+
   #readAll(): ReadonlyMap<string, LayerEntry> {
     const { count, order, parent } = this.#columns;
     const paths: string[] = [''];
@@ -122,7 +137,10 @@ class IndexView implements LayerView {
   #entry(record: number, path: string): LayerEntry {
     if (this.#kind(record) === 'whiteout') return { path, whiteout: true };
     const node = this.nodeOf(record);
-    return this.isOpaque(record) ? { path, node, opaque: true } : { path, node };
+    if (!this.isOpaque(record)) return { path, node };
+    return this.isImplicit(record)
+      ? { path, node, opaque: true, implicit: true }
+      : { path, node, opaque: true };
   }
 }
 

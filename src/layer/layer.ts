@@ -30,7 +30,13 @@ export type LayerNode = FileNode & { readonly sha256?: string };
 
 /** What a layer says about one path: it is there, or it is deleted; an opaque directory hides what lies below it. */
 export type LayerEntry =
-  | { readonly path: string; readonly node: LayerNode; readonly opaque?: boolean }
+  | {
+      readonly path: string;
+      readonly node: LayerNode;
+      readonly opaque?: boolean;
+      /** The tar only marks it as opaque: see {@link LayerView.isImplicit}. */
+      readonly implicit?: boolean;
+    }
   | { readonly path: string; readonly whiteout: true };
 
 /** The parsed index: what the layer's tar says, in the order of the tar, later entries of the same path having won. */
@@ -49,8 +55,13 @@ export interface LayerView extends LayerIndex {
   children(directory: number): { readonly start: number; readonly end: number };
   nameOf(record: number): string;
   kindOf(record: number): 'directory' | 'other' | 'whiteout';
-  /** A directory that the tar does not have, but that its paths lie in: a plain one, 0755, of root. */
+  /**
+   * A directory that the tar says nothing of, but that its paths lie in. It has the attributes of the directory below it,
+   * as containerd sees it; its node, for when there is none below, is that of a plain directory, 0755, of root.
+   */
   isImplicit(record: number): boolean;
+  /** Paths of these but for the root: found without looking at others, since few layers have any. */
+  implicitPaths(): readonly string[];
   isOpaque(record: number): boolean;
   /** @throws TypeError for a whiteout, which has no node. */
   nodeOf(record: number): LayerNode;

@@ -89,7 +89,7 @@ function placeDirectory(path: string, index: LayerIndex, lower: Map<string, Lowe
 function lowerEntry(entry: LayerEntry): LowerEntry {
   return 'whiteout' in entry
     ? { path: entry.path, node: WHITEOUT, opaque: false, implicit: false }
-    : { path: entry.path, node: entry.node, opaque: entry.opaque ?? false, implicit: false };
+    : { implicit: false, opaque: false, ...entry };
 }
 
 function checkPath(path: string): void {

@@ -70,19 +70,20 @@ function addEntry(set: EntrySet, entry: TarEntry, tar: string): void {
   if (name.kind === 'ignored') return;
   const { path } = name;
   if (name.kind === 'whiteout') set.put({ path, whiteout: true });
-  else if (name.kind === 'opaque')
-    set.put({ path, node: markedDirectory(set, path, entry.name), opaque: true });
+  else if (name.kind === 'opaque') set.put(markedDirectory(set, path, entry.name));
   else if (entry.type === 'link') addLink(set, entry, path);
   else set.put({ path, node: toNode(entry, tar) });
 }
 
-/** The directory that an opaque mark is in: as it came before, or a plain one. */
-function markedDirectory(set: EntrySet, path: string, mark: string): LayerNode {
+/** The directory that an opaque mark is in: as it came before, or an implicit one. */
+function markedDirectory(set: EntrySet, path: string, mark: string): LayerEntry {
   const entry = set.get(path);
-  if (entry === undefined || 'whiteout' in entry) return IMPLICIT_DIRECTORY;
+  if (entry === undefined) return { path, node: IMPLICIT_DIRECTORY, opaque: true, implicit: true };
+  // It was deleted, and made anew: a plain one.
+  if ('whiteout' in entry) return { path, node: IMPLICIT_DIRECTORY, opaque: true };
   if (entry.node.type !== 'directory')
     throw archiveError('it marks what is not a directory as opaque', mark);
-  return entry.node;
+  return { ...entry, opaque: true };
 }
 
 /** The target must have come before in this archive: there is nothing else that a hard link could safely mean. */

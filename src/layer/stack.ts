@@ -1,16 +1,20 @@
 /**
  * The files of a stack of layers as one tree, without unpacking any: image-spec layer.md, "Applying Changesets".
  * A directory is known by its parts: the records, top layer first, that together make it. Nothing below a whiteout, an
- * opaque directory or something that is no directory contributes. A layer's index is loaded when it is first asked.
+ * opaque directory or something that is no directory contributes. Its attributes are those that the highest layer gives
+ * it whose tar lists it. A layer's index is loaded when it is first asked.
  */
 import { baseName, EMPTY_TREE, type FileTree, parentPath } from '../tree/file-tree.ts';
 import { readIndex } from './index-file.ts';
-import type { Layer, LayerView } from './layer.ts';
+import type { Layer, LayerIndex, LayerNode, LayerView } from './layer.ts';
 
 interface Part {
   readonly view: LayerView;
   readonly record: number;
 }
+
+/** The parts of the directory at a path, top layer first; none if there is no directory. */
+type PartsOf = (path: string) => readonly Part[];
 
 /** The tree of `layers`, bottom first. Keeps what it has loaded; make one for each build, not for each question. */
 export function stackTree(
@@ -18,8 +22,40 @@ export function stackTree(
   read: (layer: Layer) => LayerView = readIndex,
 ): FileTree {
   if (layers.length === 0) return EMPTY_TREE;
+  const partsOf = partsIn(layers, read);
+  return {
+    lookup: (path) => findNode(partsOf, path),
+    list: (path) => listNames(partsOf(path)),
+  };
+}
+
+/**
+ * Directories that the highest layer with files in them does not list, but one below does. Overlayfs, to which every
+ * directory of a lower is a real one, would show them with attributes that are nobody's. The answer is what a layer on
+ * top must list to set that right: these, and those that they lie in. Of most stacks it is nothing.
+ */
+export function mergedDirectories(
+  layers: readonly Layer[],
+  read: (layer: Layer) => LayerView = readIndex,
+): LayerIndex {
+  const partsOf = partsIn(layers, read);
+  const paths = new Set<string>();
+  for (const path of layers.flatMap((layer) => read(layer).implicitPaths())) {
+    const parents = partsOf(parentPath(path));
+    const found = findChild(parents, baseName(path));
+    if (!found?.view.isImplicit(found.record)) continue;
+    if (listedDirectory(parents, baseName(path)) === undefined) continue;
+    for (let above = path; above !== ''; above = parentPath(above)) paths.add(above);
+  }
+  const all = paths.size === 0 ? [] : ['', ...paths].sort();
+  return {
+    entries: new Map(all.map((path) => [path, { path, node: findNode(partsOf, path)! }])),
+  };
+}
+
+function partsIn(layers: readonly Layer[], read: (layer: Layer) => LayerView): PartsOf {
   const known = new Map<string, readonly Part[]>();
-  const partsOf = (path: string): readonly Part[] => {
+  const partsOf: PartsOf = (path) => {
     let parts = known.get(path);
     if (parts === undefined) {
       parts =
@@ -30,20 +66,7 @@ export function stackTree(
     }
     return parts;
   };
-  return {
-    lookup: (path) => {
-      if (path === '') return rootNode(partsOf(''));
-      const found = findChild(partsOf(parentPath(path)), baseName(path));
-      return found?.view.nodeOf(found.record);
-    },
-    list: (path) => listNames(partsOf(path)),
-  };
-}
-
-/** Every layer has a root; the highest that the tar mentions counts. */
-function rootNode(parts: readonly Part[]) {
-  const explicit = parts.find(({ view }) => !view.isImplicit(0)) ?? parts[0]!;
-  return explicit.view.nodeOf(explicit.record);
+  return partsOf;
 }
 
 function rootParts(layers: readonly Layer[], read: (layer: Layer) => LayerView): Part[] {
@@ -56,15 +79,6 @@ function rootParts(layers: readonly Layer[], read: (layer: Layer) => LayerView):
   return parts;
 }
 
-/** The highest part that has the name decides. */
-function findChild(parts: readonly Part[], name: string): Part | undefined {
-  for (const { view, record } of parts) {
-    const child = view.child(record, name);
-    if (child >= 0) return view.kindOf(child) === 'whiteout' ? undefined : { view, record: child };
-  }
-  return undefined;
-}
-
 function partsOfChild(parents: readonly Part[], name: string): Part[] {
   const parts: Part[] = [];
   for (const { view, record } of parents) {
@@ -75,6 +89,42 @@ function partsOfChild(parents: readonly Part[], name: string): Part[] {
     if (view.isOpaque(child)) break;
   }
   return parts;
+}
+
+function findNode(partsOf: PartsOf, path: string): LayerNode | undefined {
+  if (path === '') return rootNode(partsOf(''));
+  const parents = partsOf(parentPath(path));
+  const found = findChild(parents, baseName(path));
+  if (found === undefined || !found.view.isImplicit(found.record))
+    return found?.view.nodeOf(found.record);
+  const { view, record } = listedDirectory(parents, baseName(path)) ?? found;
+  return view.nodeOf(record);
+}
+
+/** Every layer has a root; the highest that the tar mentions counts. */
+function rootNode(parts: readonly Part[]): LayerNode {
+  const explicit = parts.find(({ view }) => !view.isImplicit(0)) ?? parts[0]!;
+  return explicit.view.nodeOf(explicit.record);
+}
+
+/** The highest part that has the name decides. */
+function findChild(parents: readonly Part[], name: string): Part | undefined {
+  for (const { view, record } of parents) {
+    const child = view.child(record, name);
+    if (child >= 0) return view.kindOf(child) === 'whiteout' ? undefined : { view, record: child };
+  }
+  return undefined;
+}
+
+/** The highest listing of a directory. An opaque mark hides what lies in it, not what it is. */
+function listedDirectory(parents: readonly Part[], name: string): Part | undefined {
+  for (const { view, record } of parents) {
+    const child = view.child(record, name);
+    if (child < 0) continue;
+    if (view.kindOf(child) !== 'directory') return undefined;
+    if (!view.isImplicit(child)) return { view, record: child };
+  }
+  return undefined;
 }
 
 function listNames(parts: readonly Part[]): readonly string[] {

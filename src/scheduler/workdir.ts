@@ -28,6 +28,7 @@ export function workdirHandler(environment: WorkdirEnvironment): OpHandler<Workd
   };
 }
 
+/** Those that exist on the way are repeated as they are, for readers of a layer who would else make them anew. */
 function missingDirectories({ step, parent }: StepContext<WorkdirOp>, mtime: bigint): LayerInput[] {
   const { path, node } = resolvePath(parent.tree, step.op.path, { followLast: true });
   if (node?.type === 'directory') return [];
@@ -43,16 +44,15 @@ function missingDirectories({ step, parent }: StepContext<WorkdirOp>, mtime: big
     mtime,
   };
   const inputs: LayerInput[] = [];
-  for (let missing = path; missing !== ''; missing = parentPath(missing)) {
-    const there = parent.tree.lookup(missing);
-    if (there?.type === 'directory') break;
-    if (there !== undefined) {
+  for (let at = path; at !== ''; at = parentPath(at)) {
+    const there = parent.tree.lookup(at);
+    if (there !== undefined && there.type !== 'directory') {
       throw new TsbuildError(
         'COPY_SOURCE',
-        `WORKDIR ${step.op.path}: /${missing} exists and is not a directory`,
+        `WORKDIR ${step.op.path}: /${at} exists and is not a directory`,
       );
     }
-    inputs.unshift({ path: missing, node: directory });
+    inputs.unshift({ path: at, node: there ?? directory });
   }
   return inputs;
 }
