@@ -1,0 +1,291 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { childrenOf } from '../../src/host/process.ts';
+import { build } from '../../src/index.ts';
+import { storeProblems, tempNames, untilQuiet } from '../helpers/aftermath.ts';
+import { type Cli, createCli, eventually } from '../helpers/cli.ts';
+import { processesWith } from '../helpers/processes.ts';
+import { type FakeRegistry, startFakeRegistry } from '../helpers/registry.ts';
+import { breakBody, stall } from '../helpers/registry-faults.ts';
+
+let cli: Cli;
+let registry: FakeRegistry;
+beforeAll(async () => {
+  cli = createCli();
+  registry = await startFakeRegistry();
+  await cli.base();
+  await cli.ok(['tag', 'busybox', `${registry.host}/app`]);
+  await cli.ok(['push', `${registry.host}/app`]);
+});
+afterAll(async () => {
+  await registry[Symbol.asyncDispose]();
+  await cli[Symbol.asyncDispose]();
+});
+
+/** Something that is under way, and would go on for long. */
+interface Scene {
+  readonly args: readonly string[];
+  /** Whether it is in the middle of it. */
+  readonly reached: () => boolean;
+  /** In the arguments of the container's processes. */
+  readonly marker?: string;
+  /** Must work afterwards. */
+  readonly next: readonly string[];
+}
+
+let scenes = 0;
+
+function sleepMarker(): string {
+  scenes += 1;
+  return `${92_000 + process.pid}.${scenes}`;
+}
+
+const isSleeping = (marker: string) =>
+  processesWith(marker).some(({ args }) => args[0] === 'sleep');
+
+function running(): Scene {
+  const marker = sleepMarker();
+  const context = cli.context({ Dockerfile: `FROM busybox\nRUN sleep ${marker}\n` });
+  const next = cli.context({ Dockerfile: `FROM busybox\nRUN echo ${marker}\n` });
+  return {
+    args: ['build', context],
+    reached: () => isSleeping(marker),
+    marker,
+    next: ['build', next],
+  };
+}
+
+function copying(): Scene {
+  scenes += 1;
+  const context = cli.context({
+    Dockerfile: 'FROM scratch\nCOPY big small /\n',
+    small: `${scenes}`,
+  });
+  writeFileSync(join(context, 'big'), 'big');
+  // A hole: nothing to be written here, but 4 GB to be read.
+  truncateSync(join(context, 'big'), 4e9);
+  const next = cli.context({ Dockerfile: 'FROM scratch\nCOPY small /\n', small: `${scenes}` });
+  return { args: ['build', context], reached: () => bytesInTemp() > 1e6, next: ['build', next] };
+}
+
+/** What a RUN wrote is being turned into a layer. */
+function committing(): Scene {
+  const marker = sleepMarker();
+  const script = `truncate -s 4000000000 /big && : ${marker}`;
+  const context = cli.context({ Dockerfile: `FROM busybox\nRUN ${script}\n` });
+  const next = cli.context({ Dockerfile: `FROM busybox\nRUN echo ${marker}\n` });
+  return { args: ['build', context], reached: () => bytesInTemp() > 1e6, next: ['build', next] };
+}
+
+function pushing(): Scene {
+  scenes += 1;
+  const target = `${registry.host}/pushed-${scenes}`;
+  registry.clearLog();
+  registry.faults.push(stall({ method: 'PUT', path: '/blobs/' }), stall({ method: 'PATCH' }));
+  return {
+    args: ['push', 'busybox', target],
+    reached: () => registry.log().some((line) => /^(PUT|PATCH) .*\/blobs\//.test(line)),
+    next: ['push', 'busybox', target],
+  };
+}
+
+function pulling(): Scene {
+  scenes += 1;
+  registry.clearLog();
+  registry.faults.push(breakBody(100_000, 'stall', { method: 'GET', path: '/blobs/' }));
+  return {
+    args: ['pull', `${registry.host}/app`],
+    reached: () => tempFileSizes().some((size) => size >= 60_000),
+    next: ['pull', `${registry.host}/app`],
+  };
+}
+
+function loading(): Scene {
+  const stdin = cli.context({ Dockerfile: 'FROM scratch\n' });
+  return { args: ['load'], reached: () => tempNames(cli.home).length > 0, next: ['build', stdin] };
+}
+
+/** A container in the foreground. */
+function containing(): Scene {
+  const marker = sleepMarker();
+  return {
+    args: ['run', '--rm', 'busybox', 'sh', '-c', `sleep ${marker}; true`],
+    reached: () => isSleeping(marker),
+    marker,
+    next: ['run', '--rm', 'busybox', 'true'],
+  };
+}
+
+const SCENES: Readonly<Record<string, () => Scene>> = {
+  'a RUN': running,
+  'a COPY': copying,
+  'the commit of a RUN': committing,
+  'a push': pushing,
+  'a pull': pulling,
+  'a load': loading,
+};
+
+function tempFileSizes(): number[] {
+  const directory = join(cli.home, 'tmp');
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).flatMap((name) => {
+    const stat = statSync(join(directory, name), { throwIfNoEntry: false });
+    return stat?.isFile() && !name.includes('/snapshots/') ? [stat.size] : [];
+  });
+}
+
+const bytesInTemp = () => tempFileSizes().reduce((sum, size) => sum + size, 0);
+
+async function start(scene: Scene): Promise<{ child: ChildProcess; stderr: () => string }> {
+  // A pull brings only what is not there.
+  if (scene.args[0] === 'pull') {
+    await cli.ok(['rmi', '-f', 'busybox', `${registry.host}/app`]);
+    await cli.ok(['prune', '--all']);
+  }
+  const child = cli.start(scene.args, { stdio: ['pipe', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr!.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  child.stdin!.on('error', () => {});
+  if (scene.args[0] === 'load') child.stdin!.write(Buffer.alloc(100_000, 'not yet an archive'));
+  await eventually(`${scene.args[0]} is under way`, () => {
+    if (child.exitCode !== null) throw new Error(`it ended too early: ${stderr}`);
+    return scene.reached();
+  });
+  return { child, stderr: () => stderr };
+}
+
+/** Nothing runs, nothing is mounted, the store is sound, the next command works, and even temporary files are gone then. */
+async function expectNoTrace(scene: Scene): Promise<void> {
+  await untilQuiet(cli, scene.marker);
+  expect(await storeProblems(cli.home)).toEqual([]);
+  registry.faults.splice(0);
+  await cli.ok(scene.next);
+  if (scene.args[0] === 'pull') await cli.ok(['tag', `${registry.host}/app`, 'busybox']);
+  expect(tempNames(cli.home)).toEqual([]);
+  expect(await storeProblems(cli.home)).toEqual([]);
+  await untilQuiet(cli);
+}
+
+describe.each(Object.entries(SCENES))('in the middle of %s', (_, make) => {
+  test.each<[NodeJS.Signals, number | null]>([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGKILL', null],
+  ])('%s ends it and leaves no trace', async (signal, status) => {
+    const scene = make();
+    const { child, stderr } = await start(scene);
+    const closed = once(child, 'close');
+    child.kill(signal);
+    expect(await closed, stderr()).toEqual([status, status === null ? signal : null]);
+    if (status !== null) {
+      expect(stderr()).toContain(`interrupted by ${signal}`);
+      expect(tempNames(cli.home)).toEqual([]);
+    }
+    await expectNoTrace(scene);
+  });
+});
+
+describe('the death of', () => {
+  test('the command leaves no container that it ran', async () => {
+    const scene = containing();
+    const { child } = await start(scene);
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    await expectNoTrace(scene);
+  });
+
+  test.each([
+    ['a RUN', running, 10],
+    ['the commit of a RUN', committing, 10],
+    ['a container', containing, 125],
+  ])(
+    'the executor in the middle of %s fails clearly and leaves no trace',
+    async (_, make, status) => {
+      const scene = make();
+      const { child, stderr } = await start(scene);
+      const closed = once(child, 'close');
+      const entry = join(cli.directory, 'install/dist/executor.cjs');
+      for (const { pid, args } of processesWith(entry)) {
+        if (args[1] === entry) process.kill(pid, 'SIGKILL');
+      }
+      expect(await closed, stderr()).toEqual([status, null]);
+      expect(stderr()).toContain('[EXECUTOR]');
+      await expectNoTrace(scene);
+    },
+  );
+
+  test.each([
+    ['a RUN', running, 10],
+    ['a container', containing, 125],
+  ])(
+    'runc in the middle of %s fails clearly and takes the container with it',
+    async (_, make, status) => {
+      const scene = make();
+      const { child, stderr } = await start(scene);
+      const closed = once(child, 'close');
+      const runcs = processesWith(cli.directory).filter(({ args }) => args[0]?.endsWith('/runc'));
+      expect(runcs.length).toBeGreaterThan(0);
+      for (const { pid } of runcs) process.kill(pid, 'SIGKILL');
+      expect(await closed, stderr()).toEqual([status, null]);
+      expect(stderr()).toContain('runc was killed by SIGKILL');
+      await expectNoTrace(scene);
+    },
+  );
+
+  test('the container from outside is a RUN that failed', async () => {
+    const scene = running();
+    const { child, stderr } = await start(scene);
+    const closed = once(child, 'close');
+    for (const { pid, args } of processesWith(scene.marker!)) {
+      if (args[0] === 'sleep') process.kill(pid, 'SIGKILL');
+    }
+    expect(await closed, stderr()).toEqual([5, null]);
+    expect(stderr()).toContain('137');
+    await expectNoTrace(scene);
+  });
+});
+
+describe('the API', () => {
+  test.each<[string, () => Scene]>([
+    ['a RUN', running],
+    ['a COPY', copying],
+    ['the commit of a RUN', committing],
+  ])(
+    'aborted in the middle of %s rejects with the reason, and leaves no trace',
+    async (_, make) => {
+      const scene = make();
+      const children = new Set(childrenOf(process.pid));
+      const controller = new AbortController();
+      const reason = new Error('changed my mind');
+      const building = build({
+        context: scene.args[1]!,
+        home: cli.home,
+        env: cli.environment,
+        signal: controller.signal,
+      });
+      const outcome = building.then(
+        () => 'built',
+        (error: unknown) => error,
+      );
+      await eventually('the build is under way', scene.reached);
+      controller.abort(reason);
+      expect(await outcome).toBe(reason);
+      expect(childrenOf(process.pid).filter((pid) => !children.has(pid))).toEqual([]);
+      expect(tempNames(cli.home)).toEqual([]);
+      await expectNoTrace(scene);
+    },
+  );
+
+  test('aborted before it begins does nothing', async () => {
+    const reason = new Error('never mind');
+    const home = join(cli.directory, 'untouched');
+    const signal = AbortSignal.abort(reason);
+    await expect(build({ context: cli.directory, home, signal })).rejects.toBe(reason);
+    expect(existsSync(home)).toBe(false);
+  });
+});
