@@ -47,7 +47,10 @@ export function openEnvironment(
       const { createWorkers } = await import('./host/workers.ts');
       return createWorkers({ entry: entryFile('worker'), size: cores });
     }),
-    registry: once(() => openRegistry(env, onWarning)),
+    registry: once(async () => {
+      const { openRegistry } = await import('./registry-settings.ts');
+      return openRegistry(env, onWarning);
+    }),
     executor: once(async () => {
       const { createExecutor } = await import('./executor/client.ts');
       return createExecutor({ home, entry: entryFile('executor'), env, onWarning });
@@ -72,41 +75,9 @@ export function defaultHome(env: Readonly<Record<string, string | undefined>>): 
   return join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'tsbuild');
 }
 
-/** Where docker keeps its configuration: `DOCKER_CONFIG`, else `~/.docker`. */
-export function dockerConfigFile(env: Readonly<Record<string, string | undefined>>): string {
-  return join(env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker'), 'config.json');
-}
-
-/** Docker's file first, then podman's. */
-function credentialFiles(env: Readonly<Record<string, string | undefined>>): string[] {
-  const runtime = env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid?.() ?? 0}`;
-  return [
-    dockerConfigFile(env),
-    env.REGISTRY_AUTH_FILE ?? join(runtime, 'containers', 'auth.json'),
-  ];
-}
-
 /** A process entry of the built package: beside this file in dist/, or in dist/ when run from source. */
 export function entryFile(name: 'executor' | 'worker'): string {
   const here = dirname(fileURLToPath(import.meta.url));
   const built = join(here, `${name}.cjs`);
   return existsSync(built) ? built : join(here, '..', 'dist', `${name}.cjs`);
-}
-
-async function openRegistry(
-  env: Readonly<Record<string, string | undefined>>,
-  onWarning: (message: string) => void,
-): Promise<RegistryClient> {
-  const { createRegistryClient } = await import('./registry/client.ts');
-  const { createKeychain } = await import('./registry/credentials.ts');
-  return createRegistryClient({
-    userAgent: `tsbuild/${TSBUILD_VERSION}`,
-    keychain: createKeychain({
-      files: credentialFiles(env),
-      env,
-      onWarning,
-      ...(env.DOCKER_AUTH_CONFIG ? { inline: env.DOCKER_AUTH_CONFIG } : {}),
-    }),
-    onWarning,
-  });
 }

@@ -1,6 +1,6 @@
 /** `login` and `logout` of the API: credentials are kept where docker keeps them. */
-import { dockerConfigFile } from './environment.ts';
 import type { HostOptions } from './options.ts';
+import { dockerConfigFile, registrySettings } from './registry-settings.ts';
 
 export interface LoginOptions extends HostOptions {
   /** As people write it: `docker.io`, `ghcr.io`, `localhost:5000`. */
@@ -29,7 +29,7 @@ export async function login(options: LoginOptions): Promise<LoginResult> {
     username,
     password,
     configFile,
-    client: { userAgent: `tsbuild/${TSBUILD_VERSION}` },
+    client: await registrySettings(env),
     env,
     ...(signal === undefined ? {} : { signal }),
   });

@@ -63,7 +63,7 @@ export async function pullReference(
 async function pullAsStep(environment: Environment, request: PullRequest): Promise<PulledImage> {
   const { platform, emit, signal } = request;
   const reference = parseReference(request.reference);
-  const source = (await environment.registry()).repository(reference);
+  const source = (await environment.registry()).source(reference);
   const { store } = environment;
   return asStep(transferStep('pull', reference), emit, (step) =>
     pullImage({ store, source, reference, platform, step, emit, signal }),

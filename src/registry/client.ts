@@ -19,17 +19,20 @@
  * a credential never enters a message.
  */
 import type { Reference } from '../oci/reference.ts';
+import type { Mirror } from './configuration.ts';
 import type { Keychain } from './credentials.ts';
+import type { SpecialHosts } from './endpoint.ts';
+import { mirrored, type Source } from './mirrors.ts';
 import { createRepository, type Repository } from './repository.ts';
 import { type Clock, type RetryLimits, systemClock } from './retry.ts';
 import { createSession, type Session } from './session.ts';
 import { createTransport, type ProxyOptions, type TlsOptions } from './transport.ts';
 
-export interface RegistryClientOptions {
+export interface RegistryClientOptions extends SpecialHosts {
   readonly userAgent: string;
   readonly keychain?: Keychain;
-  /** Hosts (`host` or `host:port`) whose certificate is not verified, and which may speak plain http. */
-  readonly insecure?: readonly string[];
+  /** Other registries to fetch from first. */
+  readonly mirrors?: (registry: string) => readonly Mirror[];
   /** Certificates for one host: additional authorities, and what we show of ourselves. */
   readonly tls?: (host: string) => TlsOptions | undefined;
   readonly proxy?: ProxyOptions;
@@ -48,9 +51,14 @@ export interface RegistryClientOptions {
 export interface RegistryClient extends AsyncDisposable {
   /** Equal registries share connections, tokens and limits. */
   repository(reference: Pick<Reference, 'registry' | 'repository'>): Repository;
+  /** What the repository has, from a mirror where there is one. */
+  source(reference: Pick<Reference, 'registry' | 'repository'>): Source;
   /** The registry itself, without a repository; `tsbuild login` asks it whether credentials are right. */
   session(registry: string): Session;
 }
+
+/** There is another to ask. */
+const MIRROR_RETRY = { attempts: 2, maxRetryAfterMilliseconds: 2000 };
 
 export function createRegistryClient(options: RegistryClientOptions): RegistryClient {
   const clock = options.clock ?? systemClock;
@@ -58,16 +66,34 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
   const sessions = new Map<string, Session>();
   const warn = once(options.onWarning);
 
-  const session = (registry: string): Session => {
-    const known = sessions.get(registry);
+  const session = (registry: string, isMirror = false): Session => {
+    const key = `${isMirror ? 'mirror ' : ''}${registry}`;
+    const known = sessions.get(key);
     if (known !== undefined) return known;
-    const made = createSession({ ...options, registry, transport, clock, warn });
-    sessions.set(registry, made);
+    const retry = isMirror ? { ...options.retry, ...MIRROR_RETRY } : options.retry;
+    const made = createSession({
+      ...options,
+      registry,
+      transport,
+      clock,
+      warn,
+      ...(retry === undefined ? {} : { retry }),
+    });
+    sessions.set(key, made);
     return made;
   };
+  const repository: RegistryClient['repository'] = (reference) =>
+    createRepository(session(reference.registry), reference.repository);
   return {
-    session,
-    repository: ({ registry, repository }) => createRepository(session(registry), repository),
+    session: (registry) => session(registry),
+    repository,
+    source(reference) {
+      const mirrors = options.mirrors?.(reference.registry) ?? [];
+      const repositories = mirrors.map(({ registry, prefix }) =>
+        createRepository(session(registry, true), prefix + reference.repository),
+      );
+      return mirrored(repositories, repository(reference), warn);
+    },
     [Symbol.asyncDispose]: () => transport.close(),
   };
 }

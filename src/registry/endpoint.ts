@@ -18,16 +18,34 @@ export function isLoopback(host: string): boolean {
   );
 }
 
+/** Hosts about which something special was said; each as `host` or `host:port`. */
+export interface SpecialHosts {
+  /** Any certificate is believed, and plain http is spoken where there is no TLS. */
+  readonly insecure?: readonly string[];
+  /** Plain http alone. */
+  readonly plainHttp?: readonly string[];
+}
+
 /**
- * Where to look, in order. Only https, unless the host is on this machine (then plain http is what to expect) or was named
- * as insecure (then https is still better).
+ * Where to look, in order. Only https, unless the host is on this machine (then plain http is what to expect), was named
+ * as insecure (then https is still better), or as one that has nothing but http. A host whose authority somebody has
+ * configured (`isTrusted`) is meant to be authenticated, wherever it is.
  */
-export function candidates(registry: string, insecure: readonly string[]): readonly URL[] {
+export function candidates(
+  registry: string,
+  { insecure = [], plainHttp = [] }: SpecialHosts = {},
+  isTrusted = false,
+): readonly URL[] {
   const host = registryHost(registry);
   const https = new URL(`https://${host}/`);
   const http = new URL(`http://${host}/`);
-  if (isLoopback(https.hostname)) return [http, https];
-  if (insecure.includes(https.host) || insecure.includes(host) || insecure.includes(https.hostname))
-    return [https, http];
+  if (names(plainHttp, http)) return [http];
+  if (names(insecure, https)) return [https, http];
+  if (isLoopback(https.hostname) && !isTrusted) return [http, https];
   return [https];
+}
+
+/** Whether a list of hosts has this one, with its port or for any. */
+export function names(hosts: readonly string[], url: URL): boolean {
+  return hosts.includes(url.host) || hosts.includes(url.hostname);
 }

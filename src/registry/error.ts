@@ -249,7 +249,7 @@ function explain(
     case 'EPROTO':
       return {
         why: 'the host does not speak TLS',
-        hint: `if it is meant to speak plain http, name ${url.host} as insecure`,
+        hint: `if it is meant to speak plain http, say so in registries.json: {"registries": {"${url.host}": {"http": true}}}; or "insecure"`,
         retryable: false,
       };
     default:
@@ -258,7 +258,7 @@ function explain(
   if (/CERT|UNABLE_TO_|SELF_SIGNED|ALTNAME/.test(code)) {
     return {
       why: `certificate not accepted: ${text}`,
-      hint: `give the authority that signed the certificate of ${url.host}`,
+      hint: `put the authority that signed it into certs.d/${url.host}/ca.crt, for instance in /etc/docker`,
       retryable: false,
     };
   }

@@ -98,7 +98,7 @@ async function readOnce(
   }
 }
 
-/** Stores a document under a tag or its digest. */
+/** Stores a document under a tag or its digest. Says whether the registry has seen what its subject is, if it has one. */
 export async function putManifest(
   session: Session,
   repository: string,
@@ -106,7 +106,7 @@ export async function putManifest(
   descriptor: Descriptor,
   bytes: Uint8Array,
   { signal }: CallOptions = {},
-): Promise<void> {
+): Promise<{ readonly hasSeenSubject: boolean }> {
   const url = manifestPath(repository, tagOrDigest);
   const response = await session.call({
     method: 'PUT',
@@ -126,6 +126,7 @@ export async function putManifest(
       `the registry stored it as ${stored} instead of ${descriptor.digest}`,
     );
   }
+  return { hasSeenSubject: header(response, 'oci-subject') !== undefined };
 }
 
 export function manifestPath(repository: string, tagOrDigest: string): string {

@@ -10,11 +10,12 @@ import type {
   Tagger,
 } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
-import { digestOf } from '../oci/digest.ts';
+import { type Digest, digestOf } from '../oci/digest.ts';
 import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { blobExists, fetchBlob } from './blobs.ts';
 import { readBounded } from './http.ts';
 import { type FetchedManifest, fetchManifest, putManifest, resolveManifest } from './manifests.ts';
+import { listReferrers, noteReferrer, type ReferrerOptions } from './referrers.ts';
 import type { Session } from './session.ts';
 import { type PushOptions, pushBlob } from './upload.ts';
 
@@ -35,6 +36,8 @@ export interface Repository extends Fetcher, Pusher, Resolver, Tagger {
     bytes: Uint8Array,
     options?: CallOptions,
   ): Promise<void>;
+  /** What has the manifest `subject` as its subject. */
+  referrers(subject: Digest, options?: ReferrerOptions): Promise<readonly Descriptor[]>;
 }
 
 export function createRepository(session: Session, repository: string): Repository {
@@ -56,6 +59,11 @@ export function createRepository(session: Session, repository: string): Reposito
       `manifest ${descriptor.digest} from ${session.registry} has ${found.bytes.length} bytes instead of ${descriptor.size}`,
     );
   };
+  const put: Repository['putManifest'] = async (tagOrDigest, descriptor, bytes, options) => {
+    const args = [session, repository, tagOrDigest, descriptor, bytes, options] as const;
+    const { hasSeenSubject } = await putManifest(...args);
+    if (!hasSeenSubject) await noteReferrer(session, repository, descriptor, bytes, options);
+  };
   const push = async (
     descriptor: Descriptor,
     open: () => Promise<Readable>,
@@ -63,14 +71,7 @@ export function createRepository(session: Session, repository: string): Reposito
   ): Promise<PushOutcome> => {
     if (!isDocument(descriptor)) return pushBlob(session, repository, descriptor, open, options);
     if ((await resolve(descriptor.digest, options)) !== undefined) return 'exists';
-    await putManifest(
-      session,
-      repository,
-      descriptor.digest,
-      descriptor,
-      await read(descriptor, open),
-      options,
-    );
+    await put(descriptor.digest, descriptor, await read(descriptor, open), options);
     return 'pushed';
   };
   return {
@@ -87,17 +88,10 @@ export function createRepository(session: Session, repository: string): Reposito
         ? Readable.from([await manifestBytes(descriptor, options)], { objectMode: false })
         : fetchBlob(session, repository, descriptor, options),
     tag: async (tag, descriptor, options) =>
-      putManifest(
-        session,
-        repository,
-        tag,
-        descriptor,
-        await manifestBytes(descriptor, options),
-        options,
-      ),
+      put(tag, descriptor, await manifestBytes(descriptor, options), options),
     fetchManifest: getManifest,
-    putManifest: (tagOrDigest, descriptor, bytes, options) =>
-      putManifest(session, repository, tagOrDigest, descriptor, bytes, options),
+    putManifest: put,
+    referrers: (subject, options) => listReferrers(session, repository, subject, options),
   };
 }
 

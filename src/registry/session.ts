@@ -6,7 +6,7 @@ import { abortable } from './abortable.ts';
 import { type Authenticator, createAuthenticator } from './auth.ts';
 import { parseChallenges } from './challenge.ts';
 import type { Keychain } from './credentials.ts';
-import { candidates } from './endpoint.ts';
+import { candidates, registryHost, type SpecialHosts } from './endpoint.ts';
 import { RegistryError, refused } from './error.ts';
 import {
   discard,
@@ -26,16 +26,16 @@ import {
   type RetryPolicy,
   withRetries,
 } from './retry.ts';
-import type { Transport } from './transport.ts';
+import type { TlsOptions, Transport } from './transport.ts';
 import { parseWarning } from './warning.ts';
 
-export interface SessionOptions {
+export interface SessionOptions extends SpecialHosts {
   readonly registry: string;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly warn: (message: string) => void;
   readonly keychain?: Keychain;
-  readonly insecure?: readonly string[];
+  readonly tls?: (host: string) => TlsOptions | undefined;
   readonly retry?: Partial<RetryLimits>;
   readonly commitMilliseconds?: number;
 }
@@ -135,7 +135,8 @@ async function findRoot(
   follow: Exchange,
   auth: Authenticator,
 ): Promise<URL> {
-  const [first, ...others] = candidates(options.registry, options.insecure ?? []);
+  const isTrusted = options.tls?.(registryHost(options.registry))?.ca !== undefined;
+  const [first, ...others] = candidates(options.registry, options, isTrusted);
   if (others.length === 0) return first!;
   const failures: unknown[] = [];
   let doubtful: URL | undefined;

@@ -6,7 +6,7 @@
 import type { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
-import { isLoopback } from './endpoint.ts';
+import { isLoopback, names } from './endpoint.ts';
 import { broken } from './error.ts';
 import type { Exchange, HttpBody, HttpRequest } from './http.ts';
 import { watchedBody } from './watched-body.ts';
@@ -102,7 +102,7 @@ function createPool(url: URL, options: TransportOptions): Dispatcher {
   const tls = options.tls?.(url.host);
   const connect = {
     timeout: CONNECT_MILLISECONDS,
-    rejectUnauthorized: !isInsecure(url, options.insecure ?? []),
+    rejectUnauthorized: !isInsecure(url, options.insecure ?? [], tls),
     ...(tls?.ca === undefined ? {} : { ca: [...rootCertificates, tls.ca] }),
     ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
     ...(tls?.key === undefined ? {} : { key: tls.key }),
@@ -123,9 +123,12 @@ function createPool(url: URL, options: TransportOptions): Dispatcher {
   });
 }
 
-/** Loopback is trusted with any certificate, as docker does: who can answer there is on this machine already. */
-export function isInsecure(url: URL, insecure: readonly string[]): boolean {
-  return isLoopback(url.hostname) || insecure.includes(url.host) || insecure.includes(url.hostname);
+/**
+ * Loopback is trusted with any certificate, as docker does: who can answer there is on this machine already. Unless somebody
+ * has said which authority to believe.
+ */
+function isInsecure(url: URL, insecure: readonly string[], tls: TlsOptions | undefined): boolean {
+  return names(insecure, url) || (isLoopback(url.hostname) && tls?.ca === undefined);
 }
 
 function sizeHeader(body: HttpBody | undefined): Record<string, string> {

@@ -11,7 +11,7 @@ test.each([
   ['old.example:5000', ['https://old.example:5000/', 'http://old.example:5000/']],
   ['localhost.example.com', ['https://localhost.example.com/']],
 ])('%s is looked for at %j', (registry, expected) => {
-  expect(candidates(registry, ['old.example:5000']).map(String)).toEqual(expected);
+  expect(candidates(registry, { insecure: ['old.example:5000'] }).map(String)).toEqual(expected);
 });
 
 test('names that only look like loopback are not', () => {

@@ -1,0 +1,75 @@
+/** How registries are reached from this machine: where the process's environment says that configuration and credentials are. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { RegistryClient, RegistryClientOptions } from './registry/client.ts';
+import type { ProxyOptions } from './registry/transport.ts';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** A client with everything that was configured. */
+export async function openRegistry(
+  env: Env,
+  onWarning: (message: string) => void,
+): Promise<RegistryClient> {
+  const { createRegistryClient } = await import('./registry/client.ts');
+  const { createKeychain } = await import('./registry/credentials.ts');
+  return createRegistryClient({
+    ...(await registrySettings(env)),
+    keychain: createKeychain({
+      files: credentialFiles(env),
+      env,
+      onWarning,
+      ...(env.DOCKER_AUTH_CONFIG ? { inline: env.DOCKER_AUTH_CONFIG } : {}),
+    }),
+    onWarning,
+  });
+}
+
+/** Everything but credentials. @throws TsbuildError `USAGE` for a registries.json that makes no sense */
+export async function registrySettings(env: Env): Promise<RegistryClientOptions> {
+  const { readRegistryConfiguration } = await import('./registry/configuration.ts');
+  const configuration = readRegistryConfiguration({
+    files: env.TSBUILD_REGISTRIES
+      ? [env.TSBUILD_REGISTRIES]
+      : ['/etc/tsbuild', configHome(env, 'tsbuild')].map((path) => join(path, 'registries.json')),
+    certificates: [
+      ...['tsbuild', 'containers', 'docker'].map((tool) => configHome(env, tool)),
+      '/etc/tsbuild',
+      '/etc/containers',
+      '/etc/docker',
+    ].map((path) => join(path, 'certs.d')),
+  });
+  return { userAgent: `tsbuild/${TSBUILD_VERSION}`, proxy: proxyOf(env), ...configuration };
+}
+
+/** Where docker keeps its configuration: `DOCKER_CONFIG`, else `~/.docker`. */
+export function dockerConfigFile(env: Env): string {
+  return join(env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker'), 'config.json');
+}
+
+/** Docker's file first, then podman's, where `podman login` writes it and where it is kept over reboots. */
+function credentialFiles(env: Env): string[] {
+  const runtime = env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid?.() ?? 0}`;
+  const podman = [join(runtime, 'containers'), configHome(env, 'containers')];
+  return [
+    dockerConfigFile(env),
+    ...(env.REGISTRY_AUTH_FILE
+      ? [env.REGISTRY_AUTH_FILE]
+      : podman.map((path) => join(path, 'auth.json'))),
+  ];
+}
+
+/** In either case; the upper one first, as in programs of Go. */
+export function proxyOf(env: Env): ProxyOptions {
+  const find = (name: string) => env[name] || env[name.toLowerCase()];
+  const [all, http, https, no] = ['ALL_PROXY', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'].map(find);
+  return {
+    ...((http ?? all) ? { http: (http ?? all)! } : {}),
+    ...((https ?? all) ? { https: (https ?? all)! } : {}),
+    ...(no ? { no } : {}),
+  };
+}
+
+function configHome(env: Env, tool: string): string {
+  return join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config'), tool);
+}
