@@ -37,7 +37,7 @@ export interface Written {
   readonly original: string;
   /** The instruction word as written. */
   readonly name: string;
-  /** The comment lines right above, without `#`. */
+  /** The comment lines since the instruction before, without `#`. */
   readonly comments: readonly string[];
 }
 

@@ -14,6 +14,7 @@
  * const dockerfile = parseDockerfile('FROM busybox\nRUN make', { file: 'Dockerfile' });
  * for (const stage of splitStages(dockerfile).stages) …
  */
+import type { SourceLocation } from '../errors.ts';
 import type { Instruction } from './instruction.ts';
 import { readSyntax } from './read-syntax.ts';
 import type { SyntaxNode, SyntaxTree } from './syntax.ts';
@@ -41,7 +42,9 @@ export function parseDockerfile(
 ): Dockerfile {
   const file = options.file ?? DEFAULT_FILE;
   const { nodes, ...rest } = parseSyntax(source, options);
-  const instructions = nodes.map((node) => typeNode(node, file, rest.lines));
+  const instructions = nodes.map((node) =>
+    typeNode(node, sourceLocation(file, rest.lines, node.line, node.endLine)),
+  );
   return { file, ...rest, instructions };
 }
 
@@ -66,8 +69,8 @@ function decode(bytes: Uint8Array): string {
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 }
 
-function typeNode(node: SyntaxNode, file: string, lines: readonly string[]): Instruction {
-  const location = sourceLocation(file, lines, node.line, node.endLine);
+/** Gives a node its type. Throws `DOCKERFILE_PARSE`. */
+export function typeNode(node: SyntaxNode, location: SourceLocation): Instruction {
   try {
     return readInstruction(node, location);
   } catch (error) {

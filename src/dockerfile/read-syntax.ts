@@ -86,15 +86,14 @@ class SyntaxReader {
 
   /** Skips empty lines and comments, then reads a line and its continuations. */
   #readLogicalLine(): LogicalLine | undefined {
-    let comments: string[] = [];
+    const comments: string[] = [];
     while (this.#read < this.#lines.length) {
       const line = trimLineEnd(this.#lines[this.#read++]!);
       const text = trimStart(line);
       if (this.directives.read(text, this.#read)) continue;
       // An indented comment keeps its `#`, so it describes nothing: the engine cuts the first character, whatever it is.
       if (text.startsWith('#')) comments.push(trim(line.slice(1)));
-      else if (text === '') comments = [];
-      else return this.#readContinuations(text, comments);
+      else if (text !== '') return this.#readContinuations(text, comments);
     }
     return undefined;
   }

@@ -115,17 +115,19 @@ export function stageReferences(stages: readonly Stage[], stage: Stage): StageRe
 export function checkStageReferences(stages: readonly Stage[]): void {
   const references = stages.map((stage) => stageReferences(stages, stage));
   const done = new Set<number>();
-  const path = new Set<number>();
-  const visit = (index: number) => {
-    path.add(index);
-    for (const { stage, instruction } of references[index]!) {
-      if (path.has(stage.index)) throw circle(stages[index]!, instruction);
-      if (!done.has(stage.index)) visit(stage.index);
+  /** The way here: stages, each with the instruction that leads on. */
+  const path = new Map<number, Instruction>();
+  const visit = (stage: Stage) => {
+    for (const { stage: referred, instruction } of references[stage.index]!) {
+      path.set(stage.index, instruction);
+      const again = path.get(referred.index);
+      if (again !== undefined) throw circle(referred, again);
+      if (!done.has(referred.index)) visit(referred);
     }
-    path.delete(index);
-    done.add(index);
+    path.delete(stage.index);
+    done.add(stage.index);
   };
-  for (const { index } of stages) if (!done.has(index)) visit(index);
+  for (const stage of stages) if (!done.has(stage.index)) visit(stage);
 }
 
 function referredStages(stages: readonly Stage[], instruction: Instruction): Stage[] {
@@ -163,7 +165,8 @@ function circle(stage: Stage, { location }: Instruction): TsbuildError {
   );
 }
 
-function beforeFirstStage({ name, location }: Instruction): TsbuildError {
+/** The error for an instruction other than ARG that stands before the first FROM. */
+export function beforeFirstStage({ name, location }: Instruction): TsbuildError {
   return new TsbuildError(
     'DOCKERFILE_PARSE',
     `no build stage in current context: ${name} stands before the first FROM`,

@@ -2,12 +2,22 @@
 
 const MAX_DISTANCE = 3;
 
-export function suggest(word: string, known: Iterable<string>): string | undefined {
-  const folded = word.toLowerCase();
+export interface SuggestOptions {
+  /** A difference in case is a difference, as in names of variables. */
+  readonly caseSensitive?: boolean;
+}
+
+export function suggest(
+  word: string,
+  known: Iterable<string>,
+  { caseSensitive = false }: SuggestOptions = {},
+): string | undefined {
+  const fold = (text: string) => (caseSensitive ? text : text.toLowerCase());
+  const folded = fold(word);
   let best: string | undefined;
   let bestDistance = MAX_DISTANCE;
   for (const candidate of known) {
-    const distance = editDistance(folded, candidate.toLowerCase());
+    const distance = editDistance(folded, fold(candidate));
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
@@ -23,9 +33,13 @@ export function didYouMean(word: string, known: Iterable<string>): string | unde
 }
 
 /** The end of a message: ` (did you mean build?)`, or nothing. */
-export function orMeant(word: string, known: Iterable<string>): string {
-  const question = didYouMean(word, known);
-  return question === undefined ? '' : ` (${question})`;
+export function orMeant(
+  word: string,
+  known: Iterable<string>,
+  options: SuggestOptions = {},
+): string {
+  const guess = suggest(word, known, options);
+  return guess === undefined ? '' : ` (did you mean ${guess}?)`;
 }
 
 /** Levenshtein: insertions, removals and changes of one character. */

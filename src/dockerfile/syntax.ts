@@ -38,7 +38,7 @@ export interface SyntaxNode extends RawArguments {
   readonly heredocs: readonly Heredoc[];
   /** The logical line: continuation lines joined, comment lines inside it dropped. */
   readonly raw: string;
-  /** The comment lines right above, without `#`: descriptions of stages and arguments. */
+  /** The comment lines since the instruction before, without `#`: descriptions of stages and arguments. */
   readonly comments: readonly string[];
   /** Present if an empty line stands inside the continuation: the last line of that, here-documents not counted. */
   readonly emptyContinuation?: number;

@@ -102,7 +102,8 @@ function readFrom(node: SyntaxNode): Fields<From> {
     kind: 'from',
     base,
     words: args,
-    ...(platform !== undefined && { platform }),
+    // An empty one says nothing; only one that expands to nothing is an error.
+    ...(platform && { platform }),
     ...(stageName !== undefined && { stageName }),
   };
 }

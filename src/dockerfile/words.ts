@@ -71,13 +71,21 @@ function lex(word: string, env: Environment, options: WordOptions) {
     return { result, words, matched: lexer.matched, unmatched: lexer.unmatched };
   } catch (error) {
     if (!(error instanceof WordError)) throw error;
-    throw new WordError(`failed to process ${JSON.stringify(word)}: ${error.message}`);
+    const message = `failed to process ${JSON.stringify(word)}: ${error.message}`;
+    throw new WordError(message, lexer.unmatched);
   }
 }
 
 /** A word that cannot be expanded. The caller knows the place and wraps it. */
 export class WordError extends Error {
   override readonly name = 'WordError';
+  /** Names seen up to there that are not set. */
+  readonly unmatched: ReadonlySet<string>;
+
+  constructor(message: string, unmatched: ReadonlySet<string> = new Set()) {
+    super(message);
+    this.unmatched = unmatched;
+  }
 }
 
 /** `$1`, `$@` and the like exist in the grammar and are never set. */

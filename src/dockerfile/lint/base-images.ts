@@ -1,0 +1,46 @@
+/** The images that stages start from or copy from. */
+import { locate, TsbuildError } from '../../errors.ts';
+import type { Instruction } from '../instruction.ts';
+import { mountFrom } from '../mount.ts';
+import { findCopyStage, findNamedStage, type Stage } from '../stages.ts';
+import type { BaseConfig, Walk } from './walk.ts';
+import type { Bases, StageBase } from './walk-bases.ts';
+
+/** Asks for all of them first, as a build does: one that is missing hides what the instructions would show. */
+export async function resolveImages(
+  { stages }: Bases,
+  needed: readonly StageBase[],
+  { options }: Walk,
+): Promise<ReadonlyMap<string, BaseConfig>> {
+  const images = new Map<string, BaseConfig>([['scratch', {}]]);
+  const ask = async (name: string, { location }: Instruction) => {
+    if (images.has(name) || options.resolveImage === undefined) return;
+    try {
+      images.set(name, await options.resolveImage(name, location));
+    } catch (error) {
+      throw locate(error, { location });
+    }
+  };
+  for (const { stage, base, name } of needed) {
+    if (base === undefined) await ask(name, stage.from);
+    for (const instruction of stage.instructions) {
+      for (const image of referredImages(stages, instruction)) await ask(image, instruction);
+    }
+  }
+  return images;
+}
+
+function referredImages(stages: readonly Stage[], instruction: Instruction): string[] {
+  if (instruction.kind === 'copy' && instruction.from) {
+    const { from, location } = instruction;
+    if (findCopyStage(stages, from) !== undefined) return [];
+    if (!from.includes('$')) return [from];
+    throw new TsbuildError('DOCKERFILE_PARSE', 'variable expansion is not supported for --from', {
+      location,
+      hint: 'name the image in a stage of its own (FROM $image AS name) and use --from=name',
+    });
+  }
+  if (instruction.kind !== 'run') return [];
+  const names = instruction.mounts.flatMap((mount) => mountFrom(mount) ?? []);
+  return names.filter((name) => findNamedStage(stages, name) === undefined);
+}

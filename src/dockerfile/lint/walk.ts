@@ -1,0 +1,51 @@
+/** What the parts of the walk share: the build as they know it, the rules in force, and the warnings so far. */
+import type { SourceLocation } from '../../errors.ts';
+import type { Instruction } from '../instruction.ts';
+import type { Rule, Warning } from './rule.ts';
+
+/** What a base image brings into a stage: members of its `config`. */
+export interface BaseConfig {
+  readonly Env?: readonly string[];
+  readonly WorkingDir?: string;
+  readonly Shell?: readonly string[];
+  readonly OnBuild?: readonly string[];
+}
+
+/** The build, as far as the language does not know it. What is not given is not checked. */
+export interface LintOptions {
+  readonly file?: string;
+  /** Only what this stage needs is looked at; every stage by default. */
+  readonly target?: string;
+  readonly buildArgs?: Readonly<Record<string, string>>;
+  /** ARGs that exist without being declared: `TARGETPLATFORM` and so on. */
+  readonly platformArgs?: Readonly<Record<string, string>>;
+  /** Whether `.dockerignore` leaves a path out of the context. */
+  readonly isIgnored?: (path: string) => boolean;
+  /** Whether a name can be that of an image. */
+  readonly isImageName?: (name: string) => boolean;
+  /** Throws for what is no platform. */
+  readonly parsePlatform?: (text: string) => { readonly os: string; readonly architecture: string };
+  /** The configuration of an image that FROM or `--from` names; throws if there is no such image. */
+  readonly resolveImage?: (name: string, location: SourceLocation) => Promise<BaseConfig>;
+  /** Throws for an instruction, its words expanded, that a build would refuse. EXPOSE comes one port at a time. */
+  readonly judge?: (instruction: Instruction) => void;
+}
+
+export interface Walk {
+  readonly rules: readonly Rule[];
+  readonly warnings: Warning[];
+  readonly file: string;
+  readonly options: LintOptions;
+}
+
+/** Notes what a rule found. */
+export function report(
+  { warnings }: Walk,
+  rule: Rule,
+  detail: string,
+  location: SourceLocation,
+): void {
+  const { name, description, page } = rule;
+  const url = `https://docs.docker.com/go/dockerfile/rule/${page}/`;
+  warnings.push({ ruleName: name, description, url, detail, location });
+}
