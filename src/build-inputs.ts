@@ -1,89 +1,100 @@
 /** What a build reads: its Dockerfile and its contexts, as text and FileTrees. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { buffer } from 'node:stream/consumers';
-import { openDirectory } from './context/directory.ts';
-import { readIgnoreRules } from './context/dockerignore.ts';
+import { rmSync } from 'node:fs';
+import type { HostNode } from './context/directory.ts';
 import { hashFiles } from './context/hash-files.ts';
+import { type OpenedContext, openMainContext, openNamedContext } from './context/sources.ts';
 import { openStatCache, type StatCache } from './context/stat-cache.ts';
 import type { Environment } from './environment.ts';
-import { errnoOf, TsbuildError } from './errors.ts';
 import type { OperationContext } from './operation.ts';
 import type { BuildOptions } from './options.ts';
+import { type CopySources, createCopySources } from './scheduler/copy-sources.ts';
 import type { FileNode, FileTree } from './tree/file-tree.ts';
 
-export interface BuildInputs {
-  readonly dockerfile: string | Uint8Array;
-  /** As errors show it. */
-  readonly dockerfileName: string;
+export interface BuildInputs extends AsyncDisposable {
+  readonly dockerfile: { readonly bytes: Uint8Array; readonly name: string };
   /** A context by name; the main one is ''. Opened when first asked for. */
   contextTree(name: string): Promise<FileTree>;
-  hashFiles(nodes: readonly FileNode[], signal: AbortSignal): Promise<readonly string[]>;
+  hashFiles(nodes: readonly FileNode[]): Promise<readonly string[]>;
+  /** What ADD brings. */
+  readonly copySources: CopySources;
   /** Keeps what was learnt about files for the next build. */
   save(): void;
 }
 
-/** @throws TsbuildError `CONTEXT` if the context or the Dockerfile cannot be read */
+/** @throws TsbuildError `CONTEXT` if the context or the Dockerfile cannot be read, and what fetching them throws */
 export async function openBuildInputs(
   options: BuildOptions,
   environment: Environment,
-  operation: OperationContext,
+  { signal }: OperationContext,
 ): Promise<BuildInputs> {
-  const { dockerfile, name } = await readDockerfile(options);
-  const caches: StatCache[] = [];
-  const trees = new Map<string, FileTree>();
-  const open = (root: string, file?: string): FileTree => {
-    const tree = openDirectory(root, readIgnoreRules(root, file));
-    caches.push(openStatCache(environment.store.path('contexts'), root));
+  const { env, store } = environment;
+  const temps: string[] = [];
+  const temp = () => {
+    const directory = store.tempDir();
+    temps.push(directory);
+    return directory;
+  };
+  const { stdin, dockerfile: file, dockerfileText } = options;
+  const sources = {
+    temp,
+    env,
+    fetch,
+    workdir: environment.workdir,
+    signal,
+    ...(stdin ? { stdin } : {}),
+  };
+  const main = await openMainContext({
+    ...sources,
+    context: options.context,
+    ...(file === undefined ? {} : { dockerfile: file }),
+    ...(dockerfileText === undefined ? {} : { dockerfileText }),
+  });
+  const copySources = createCopySources({ tempDir: () => store.tempDir(), fetch, env });
+  const caches = new Map<string, StatCache>();
+  const remember = ({ tree, directory }: OpenedContext): FileTree => {
+    if (directory !== undefined && !caches.has(directory)) {
+      caches.set(directory, openStatCache(store.path('contexts'), directory));
+    }
     return tree;
   };
+  const trees = new Map<string, Promise<FileTree>>([['', Promise.resolve(remember(main))]]);
   return {
-    dockerfile,
-    dockerfileName: name,
-    async contextTree(wanted) {
-      let tree = trees.get(wanted);
+    dockerfile: main.dockerfile,
+    contextTree(name) {
+      let tree = trees.get(name);
       if (tree === undefined) {
-        tree = wanted === '' ? open(options.context, name) : open(options.buildContexts![wanted]!);
-        trees.set(wanted, tree);
+        tree = openNamedContext(options.buildContexts![name]!, sources).then(remember);
+        trees.set(name, tree);
       }
       return tree;
     },
-    async hashFiles(nodes, signal) {
-      const [cache] = caches;
-      const workers = await environment.workers();
+    async hashFiles(nodes) {
       return hashFiles(nodes, {
-        workers,
-        signal: AbortSignal.any([signal, operation.signal]),
-        ...(cache ? { cache } : {}),
+        workers: await environment.workers(),
+        signal,
+        cache: joinCaches(caches),
       });
     },
+    copySources,
     save() {
-      for (const cache of caches) cache.save();
+      for (const cache of caches.values()) cache.save();
+    },
+    async [Symbol.asyncDispose]() {
+      await copySources[Symbol.asyncDispose]();
+      for (const directory of temps) rmSync(directory, { recursive: true, force: true });
     },
   };
 }
 
-async function readDockerfile(
-  options: BuildOptions,
-): Promise<{ dockerfile: string | Uint8Array; name: string }> {
-  if (options.dockerfileText !== undefined)
-    return { dockerfile: options.dockerfileText, name: 'Dockerfile' };
-  if (options.dockerfile === '-' && options.stdin)
-    return { dockerfile: await buffer(options.stdin), name: '-' };
-  const file = options.dockerfile ?? standardDockerfile(options.context);
-  try {
-    return { dockerfile: readFileSync(file), name: file };
-  } catch (cause) {
-    const missing = errnoOf(cause) === 'ENOENT';
-    throw new TsbuildError('CONTEXT', `read Dockerfile ${file}${missing ? ': no such file' : ''}`, {
-      cause,
-      ...(missing ? { hint: 'name it with -f FILE, or write one' } : {}),
-    });
-  }
-}
-
-function standardDockerfile(context: string): string {
-  const usual = join(resolve(context), 'Dockerfile');
-  const lower = join(resolve(context), 'dockerfile');
-  return !existsSync(usual) && existsSync(lower) ? lower : usual;
+/** One cache for files of any context: each context remembers its own. */
+function joinCaches(caches: ReadonlyMap<string, StatCache>): StatCache {
+  const cacheOf = ({ content }: HostNode) => {
+    const file = content !== undefined && 'file' in content ? content.file : '';
+    return [...caches].find(([directory]) => file.startsWith(`${directory}/`))?.[1];
+  };
+  return {
+    get: (node) => cacheOf(node)?.get(node),
+    set: (node, sha256, since) => cacheOf(node)?.set(node, sha256, since),
+    save: () => {},
+  };
 }

@@ -10,13 +10,14 @@ import { writeLayer } from './layer/write.ts';
 import type { BuildOptions, SecretSource } from './options.ts';
 import { digestCopy } from './scheduler/copy-digest.ts';
 import { planCopy } from './scheduler/copy-plan.ts';
-import { selectCopy } from './scheduler/copy-select.ts';
+import { type CopySource, selectCopy } from './scheduler/copy-select.ts';
 import type { OpHandlers } from './scheduler/handler.ts';
 import type { MountEnvironment } from './scheduler/mounts.ts';
 import { runHandler } from './scheduler/run.ts';
 import { transferHandler } from './scheduler/transfer.ts';
 import { workdirHandler } from './scheduler/workdir.ts';
-import { EMPTY_TREE, type FileTree } from './tree/file-tree.ts';
+import { baseName, EMPTY_TREE, type FileTree } from './tree/file-tree.ts';
+import { subtree } from './tree/subtree.ts';
 
 export interface StepParts {
   readonly options: BuildOptions;
@@ -56,15 +57,9 @@ export function stepHandlers(plan: Plan, parts: StepParts): OpHandlers {
     copy: transferHandler({
       contextTree,
       contextWords: (name) => contextWords(plan, name),
-      hashFiles: (nodes, signal) => inputs.hashFiles(nodes, signal),
+      hashFiles: (nodes) => inputs.hashFiles(nodes),
       writeLayer: write,
-      fetchSource: async (url) => {
-        throw new TsbuildError(
-          'UNSUPPORTED_HOST',
-          `ADD ${url}: remote sources are not supported yet`,
-        );
-      },
-      openArchives: async () => ({ archives: new Map(), async [Symbol.asyncDispose]() {} }),
+      sources: inputs.copySources,
       createdTime,
       ...epoch,
     }),
@@ -76,12 +71,15 @@ function mountEnvironment(
   { options, environment, inputs }: StepParts,
   write: (entries: readonly LayerInput[], signal: AbortSignal) => Promise<Layer>,
 ): MountEnvironment {
-  const everything = (tree: FileTree, path: string) =>
-    selectCopy({
-      sources: [{ type: 'word', tree, word: `/${path}`, unpack: false }],
-      exclude: [],
-      parents: false,
-    });
+  // By tree and not by word: a mount's source is a path, in which * and [ mean nothing.
+  const everything = (tree: FileTree, path: string) => {
+    const node = tree.lookup(path);
+    const source: CopySource =
+      node === undefined || node.type === 'directory'
+        ? { type: 'tree', tree: subtree(tree, path) }
+        : { type: 'file', name: baseName(path), node, unpack: false };
+    return selectCopy({ sources: [source], exclude: [], parents: false });
+  };
   return {
     cacheMounts: environment.store.path('cache-mounts'),
     contextTree: (name) => inputs.contextTree(name),
@@ -89,7 +87,7 @@ function mountEnvironment(
       digestCopy(everything(tree, path), {
         hasOwner: false,
         hasMode: false,
-        hashFiles: (nodes) => inputs.hashFiles(nodes, new AbortController().signal),
+        hashFiles: (nodes) => inputs.hashFiles(nodes),
       }),
     async layerOf(tree, path, signal) {
       const items = everything(tree, path);

@@ -42,8 +42,8 @@ export async function performBuild(
     [Symbol.asyncDispose]: async () =>
       (await lease.catch(() => undefined))?.[Symbol.asyncDispose](),
   };
-  const inputs = await openBuildInputs(options, environment, operation);
-  const dockerfile = parseDockerfile(inputs.dockerfile, { file: inputs.dockerfileName });
+  await using inputs = await openBuildInputs(options, environment, operation);
+  const dockerfile = parseDockerfile(inputs.dockerfile.bytes, { file: inputs.dockerfile.name });
   const sourceDateEpoch = epochOf(options);
   const bases = openBaseImages({ environment, pull: options.pull ?? false, emit, signal });
   const plan = await planBuild(dockerfile, {

@@ -16,6 +16,8 @@ export interface Environment extends AsyncDisposable {
   readonly store: Store;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cores: number;
+  /** What relative paths of options begin at. */
+  readonly workdir: string;
   workers(): Promise<Workers>;
   registry(): Promise<RegistryClient>;
   executor(): Promise<Executor>;
@@ -43,6 +45,7 @@ export function openEnvironment(
     store: openStore(home),
     env,
     cores,
+    workdir: process.cwd(),
     workers: once(async () => {
       const { createWorkers } = await import('./host/workers.ts');
       return createWorkers({ entry: entryFile('worker'), size: cores });

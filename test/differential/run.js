@@ -23,7 +23,7 @@ function run([command, ...args], more, options = {}) {
     env,
     encoding: 'utf8',
     maxBuffer: 1 << 28,
-    timeout: 120_000,
+    timeout: 60_000,
     ...options,
   });
   if (result.error) throw result.error;
