@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import type { Tasks } from '../host/workers.ts';
 import { applyLayer } from '../layer/apply.ts';
 import { type DiffOptions, writeChanges } from '../layer/diff.ts';
-import { hasImplicitDirectories, readIndex } from '../layer/index-file.ts';
+import { hasMarks, readIndex } from '../layer/index-file.ts';
 import type { Layer, LayerView } from '../layer/layer.ts';
 import { type Mountable, type MountableOptions, prepareMountable } from '../layer/mountable.ts';
-import { mergedDirectories } from '../layer/stack.ts';
+import { overlayTop } from '../layer/stack.ts';
 import type { Snapshot } from '../snapshot/snapshotter.ts';
 import { openSnapshotter, type SnapshotChoice } from './snapshots.ts';
 
@@ -20,11 +20,11 @@ export interface LowerTask {
 }
 
 export interface Lower extends Mountable {
-  /** Whether the layer has directories that its tar does not list. */
-  readonly hasImplicit: boolean;
+  /** Whether the layer may need something on top of it, see `overlayTop`. */
+  readonly hasMarks: boolean;
 }
 
-export interface MergeTask {
+export interface TopTask {
   readonly layers: readonly Layer[];
   /** Where a directory may be made. */
   readonly temp: string;
@@ -52,16 +52,15 @@ export function executorTasks() {
     /** {@link LowerTask} to {@link Lower}; reports warnings. */
     'executor.lower': ({ layer, options }: LowerTask, { report }): Lower => ({
       ...prepareMountable(layer, { ...options, onWarning: report }),
-      hasImplicit: hasImplicitDirectories(layer),
+      hasMarks: hasMarks(layer),
     }),
     /**
-     * {@link MergeTask} to a directory that is to be the uppermost lower, so that overlayfs shows directories as they are,
-     * see `mergedDirectories`; `undefined` if it does without.
+     * {@link TopTask} to a directory that is to be the uppermost lower, see `overlayTop`; `undefined` if none is needed.
      */
-    'executor.merge': ({ layers, temp, rootless }: MergeTask): string | undefined => {
-      const index = mergedDirectories(layers, read);
+    'executor.top': ({ layers, temp, rootless }: TopTask): string | undefined => {
+      const index = overlayTop(layers, read);
       if (index.entries.size === 0) return undefined;
-      const directory = mkdtempSync(join(temp, 'merged-'));
+      const directory = mkdtempSync(join(temp, 'top-'));
       applyLayer(index, directory, { rootless });
       return directory;
     },

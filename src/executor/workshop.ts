@@ -28,7 +28,7 @@ import { containerIO } from './container-io.ts';
 import type { Session } from './messages.ts';
 import type { Workshop } from './run-request.ts';
 import { chooseSnapshotter, openSnapshotter, type SnapshotChoice } from './snapshots.ts';
-import type { CommitTask, Lower, LowerTask, MergeTask } from './tasks.ts';
+import type { CommitTask, Lower, LowerTask, TopTask } from './tasks.ts';
 
 export function openWorkshop(
   session: Session,
@@ -116,15 +116,15 @@ function mountedLowers(
     const onProgress = (message: unknown): void => onWarning?.(String(message));
     return (await workers.run('executor.lower', task, { onProgress })) as Lower;
   });
-  const merge = once(async (layers: readonly Layer[]) => {
-    const task: MergeTask = { layers, temp, rootless };
-    return (await workers.run('executor.merge', task)) as string | undefined;
+  const topOf = once(async (layers: readonly Layer[]) => {
+    const task: TopTask = { layers, temp, rootless };
+    return (await workers.run('executor.top', task)) as string | undefined;
   });
   return async (layers) => {
     const made = await Promise.all(layers.map((layer) => prepare(layer.diffID, layer)));
     const lowers = made.map(({ lower }) => lower);
-    if (!made.some(({ hasImplicit }) => hasImplicit)) return lowers;
-    const top = await merge(layers.map(({ diffID }) => diffID).join(), layers);
+    if (!made.some(({ hasMarks }) => hasMarks)) return lowers;
+    const top = await topOf(layers.map(({ diffID }) => diffID).join(), layers);
     return top === undefined ? lowers : [...lowers, top];
   };
 }

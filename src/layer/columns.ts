@@ -61,8 +61,8 @@ export interface Columns {
 export interface IndexHeader {
   /** Records. */
   readonly count: number;
-  /** Records of directories that the tar does not have, the root left out. */
-  readonly implicit: number;
+  /** Records of whiteouts, and of directories that the tar does not list; the root left out. */
+  readonly marks: number;
   /** Bytes. */
   readonly pool: number;
   /** Bytes of the tar. */
@@ -70,12 +70,12 @@ export interface IndexHeader {
 }
 
 /** An empty file for so many records and a pool of so many bytes. */
-export function allocateColumns({ count, implicit, pool, tar }: IndexHeader): Columns {
+export function allocateColumns({ count, marks, pool, tar }: IndexHeader): Columns {
   const total = poolStart(count) + pool + HASH_BYTES;
   const bytes = Buffer.from(new ArrayBuffer(total));
   new Uint32Array(bytes.buffer, 0, 4).set([MAGIC, INDEX_VERSION, count, pool]);
   new Float64Array(bytes.buffer, 16, 1)[0] = tar;
-  new Uint32Array(bytes.buffer, 24, 1)[0] = implicit;
+  new Uint32Array(bytes.buffer, 24, 1)[0] = marks;
   return viewColumns(bytes, count);
 }
 
@@ -85,8 +85,8 @@ export function readHeader(bytes: Buffer): IndexHeader | undefined {
   const [magic, version, count, pool] = new Uint32Array(bytes.buffer, bytes.byteOffset, 4);
   if (magic !== MAGIC || version !== INDEX_VERSION) return undefined;
   const tar = new Float64Array(bytes.buffer, bytes.byteOffset + 16, 1)[0]!;
-  const implicit = new Uint32Array(bytes.buffer, bytes.byteOffset + 24, 1)[0]!;
-  return { count: count!, implicit, pool: pool!, tar };
+  const marks = new Uint32Array(bytes.buffer, bytes.byteOffset + 24, 1)[0]!;
+  return { count: count!, marks, pool: pool!, tar };
 }
 
 /** The columns of a file; `undefined` if it is not whole, or not of this version or this tar. The hash is not looked at. */

@@ -56,8 +56,13 @@ export function mountImage(mounted: {
   else withLoopDevices(files, mountFrom);
 }
 
+/** Where the image of a layer is or would be. */
+export function imageOf(layer: Layer, store: Store): string {
+  return store.path('layers', `${hexOf(layer.diffID)}.erofs`);
+}
+
 function prepareImage(layer: Layer, store: Store): string {
-  const file = store.path('layers', `${hexOf(layer.diffID)}.erofs`);
+  const file = imageOf(layer, store);
   if (isUsable(file)) return file;
   const tempDirectory = store.tempDir();
   try {

@@ -15,6 +15,8 @@ import {
 import { IMPLICIT_DIRECTORY } from './entry-set.ts';
 import type { LayerEntry } from './layer.ts';
 
+const MARKS: readonly Kind[] = ['implicit', 'whiteout'];
+
 interface TreeRecord {
   readonly name: string;
   entry: LayerEntry | undefined;
@@ -35,7 +37,7 @@ export function encodeIndex(entries: Iterable<LayerEntry>, tarSize: number): Buf
   const columns = allocateColumns({
     count: records.length,
     // The root comes first, and is implicit more often than not.
-    implicit: records.slice(1).filter(({ entry }) => kindOf(entry) === 'implicit').length,
+    marks: records.slice(1).filter(({ entry }) => MARKS.includes(kindOf(entry))).length,
     pool: pool.bytes.length,
     tar: tarSize,
   });

@@ -14,11 +14,12 @@ export function readIndex(layer: Layer): LayerView {
   return (bytes && viewIndex(bytes, layer)) ?? rebuildIndex(layer);
 }
 
-/** Whether there are directories that the tar does not list, see {@link LayerView.isImplicit}. Reads next to nothing. */
-export function hasImplicitDirectories(layer: Layer): boolean {
+/** Whether there are whiteouts, or directories that the tar does not list: {@link LayerView.pathsOf}. Reads next to nothing. */
+export function hasMarks(layer: Layer): boolean {
   const header = readHeader(readStart(layer.index, HEADER_BYTES));
-  const count = header?.tar === layer.size ? header.implicit : undefined;
-  return (count ?? readIndex(layer).implicitPaths().length) > 0;
+  if (header?.tar === layer.size) return header.marks > 0;
+  const view = readIndex(layer);
+  return view.pathsOf('implicit').length + view.pathsOf('whiteout').length > 0;
 }
 
 /** The view of entries that are in no file, as if they had been read from one. */

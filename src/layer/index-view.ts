@@ -75,12 +75,12 @@ class IndexView implements LayerView {
     return this.#kind(record) === 'implicit';
   }
 
-  implicitPaths(): readonly string[] {
-    const { count, kind } = this.#columns;
-    const code = KINDS.indexOf('implicit');
+  pathsOf(kind: 'implicit' | 'whiteout'): readonly string[] {
+    const { count, kind: kinds } = this.#columns;
+    const code = KINDS.indexOf(kind);
     const paths: string[] = [];
     for (let record = 1; record < count; record += 1) {
-      if (kind[record] === code) paths.push(this.#pathOf(record));
+      if (kinds[record] === code) paths.push(this.#pathOf(record));
     }
     return paths;
   }

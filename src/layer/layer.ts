@@ -60,8 +60,8 @@ export interface LayerView extends LayerIndex {
    * as containerd sees it; its node, for when there is none below, is that of a plain directory, 0755, of root.
    */
   isImplicit(record: number): boolean;
-  /** Paths of these but for the root: found without looking at others, since few layers have any. */
-  implicitPaths(): readonly string[];
+  /** Paths of these but for the root, or of whiteouts: found without looking at others, since most layers have few. */
+  pathsOf(kind: 'implicit' | 'whiteout'): readonly string[];
   isOpaque(record: number): boolean;
   /** @throws TypeError for a whiteout, which has no node. */
   nodeOf(record: number): LayerNode;

@@ -19,9 +19,9 @@ import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import { hexOf } from '../oci/digest.ts';
-import { openStore } from '../store/store.ts';
+import { openStore, type Store } from '../store/store.ts';
 import { applyLayer } from './apply.ts';
-import { mountErofs } from './erofs-mount.ts';
+import { imageOf, mountErofs } from './erofs-mount.ts';
 import { readIndex } from './index-file.ts';
 import type { Layer } from './layer.ts';
 
@@ -70,11 +70,31 @@ export function prepareMountable(layer: Layer, options: MountableOptions): Mount
   return { form: 'directory', lower: prepareDirectory(layer, options) };
 }
 
+/** Whether the form exists already: preparing it then takes no time to speak of. */
+export function isPrepared(layer: Layer, options: MountableOptions): boolean {
+  const store = openStore(options.home, options);
+  return options.forms[0] === 'directory'
+    ? existsSync(directoryOf(layer, store, options))
+    : existsSync(imageOf(layer, store));
+}
+
+/**
+ * Takes `directory`, on the store's disk, as the directory form of a layer. It must be what overlayfs itself has written
+ * while the layer came to be, and nobody else's any more. Where the form exists, nothing changes.
+ */
+export function adoptDirectory(layer: Layer, directory: string, options: MountableOptions): void {
+  const store = openStore(options.home, options);
+  renameUnlessThere(directory, directoryOf(layer, store, options));
+}
+
+/** Without root, owners are mapped and whiteouts marked differently: such a directory is of no use to root, and back. */
+function directoryOf(layer: Layer, store: Store, { rootless }: MountableOptions): string {
+  return store.path('layers', hexOf(layer.diffID) + (rootless ? '.rootless' : ''));
+}
+
 function prepareDirectory(layer: Layer, options: MountableOptions): string {
   const store = openStore(options.home, options);
-  // Without root, owners are mapped and whiteouts marked differently: such a directory is of no use to root, and back.
-  const name = hexOf(layer.diffID) + (options.rootless ? '.rootless' : '');
-  const directory = store.path('layers', name);
+  const directory = directoryOf(layer, store, options);
   if (existsSync(directory)) return directory;
   const temp = store.tempDir();
   try {

@@ -30,27 +30,38 @@ export function stackTree(
 }
 
 /**
- * Directories that the highest layer with files in them does not list, but one below does. Overlayfs, to which every
- * directory of a lower is a real one, would show them with attributes that are nobody's. The answer is what a layer on
- * top must list to set that right: these, and those that they lie in. Of most stacks it is nothing.
+ * What a layer on top of the stack must list for overlayfs to show the stack as it is: some directories, and those that
+ * they lie in. Of most stacks it is nothing.
+ *
+ * - Directories that the highest layer with files in them does not list, but one below does. To overlayfs every directory
+ *   of a lower is a real one, so it would show them with attributes that are nobody's.
+ * - Directories with deletions in them that only one layer has. There is nothing for them to delete, and overlayfs would
+ *   list the names (ovl_iterate in fs/overlayfs: it reads a directory that is not merged as it is).
  */
-export function mergedDirectories(
+export function overlayTop(
   layers: readonly Layer[],
   read: (layer: Layer) => LayerView = readIndex,
 ): LayerIndex {
   const partsOf = partsIn(layers, read);
-  const paths = new Set<string>();
-  for (const path of layers.flatMap((layer) => read(layer).implicitPaths())) {
-    const parents = partsOf(parentPath(path));
-    const found = findChild(parents, baseName(path));
-    if (!found?.view.isImplicit(found.record)) continue;
-    if (listedDirectory(parents, baseName(path)) === undefined) continue;
-    for (let above = path; above !== ''; above = parentPath(above)) paths.add(above);
-  }
-  const all = paths.size === 0 ? [] : ['', ...paths].sort();
+  const pathsOf = (kind: 'implicit' | 'whiteout') =>
+    layers.flatMap((layer) => read(layer).pathsOf(kind));
+  const listed = new Set<string>();
+  for (const path of pathsOf('implicit')) if (isShownWrong(partsOf, path)) listed.add(path);
+  for (const directory of new Set(pathsOf('whiteout').map(parentPath)))
+    if (partsOf(directory).length === 1) listed.add(directory);
+  for (const path of listed) if (path !== '') listed.add(parentPath(path));
   return {
-    entries: new Map(all.map((path) => [path, { path, node: findNode(partsOf, path)! }])),
+    entries: new Map(
+      [...listed].sort().map((path) => [path, { path, node: findNode(partsOf, path)! }]),
+    ),
   };
+}
+
+function isShownWrong(partsOf: PartsOf, path: string): boolean {
+  const parents = partsOf(parentPath(path));
+  const found = findChild(parents, baseName(path));
+  if (found === undefined || !found.view.isImplicit(found.record)) return false;
+  return listedDirectory(parents, baseName(path)) !== undefined;
 }
 
 function partsIn(layers: readonly Layer[], read: (layer: Layer) => LayerView): PartsOf {

@@ -2,6 +2,7 @@
 
 import type { Tasks } from '../host/workers.ts';
 import type { DiffID } from '../oci/digest.ts';
+import { CLAMP_TASK, type ClampRequest, clampTimes } from './clamp-times.ts';
 import { COMPRESS_TASK } from './compress.ts';
 import { compressRange, type RangeRequest } from './deflate-range.ts';
 import { encodeIndex } from './index-encode.ts';
@@ -26,6 +27,8 @@ export const layerTasks = {
   /** `ReceiveRequest` with a file as its source to `WrittenLayer`; reports bytes. */
   'layer.receive': (request: ReceiveRequest, { report }) =>
     receiveLayer(request, { onProgress: report }),
+  /** To `WrittenLayer`, or to nothing. */
+  [CLAMP_TASK]: (request: ClampRequest) => clampTimes(request),
   [COMPRESS_TASK]: (request: RangeRequest) => compressRange(request),
   /** {@link ScanTask} to the index's bytes. */
   'layer.scan': ({ layer, verify }: ScanTask) =>

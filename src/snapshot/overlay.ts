@@ -50,20 +50,33 @@ export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
         for (const name of ['upper', 'work']) mkdirSync(join(snapshot.directory, name));
         const flags = devices ? 0 : MS_NODEV;
         if (lowers.length === 0) bind(join(snapshot.directory, 'upper'), snapshot.root, flags);
-        else overlays.mount(snapshot, lowers, flags, true);
+        else overlays.mount(snapshot, withoutRepeats(lowers), flags, true);
       }),
     view: (key, lowers) =>
       create(key, (snapshot) => {
         const flags = MS_NODEV | MS_RDONLY;
+        const [first = snapshot.root, ...others] = withoutRepeats(lowers);
         // Without an upper directory, overlayfs wants two lower ones.
-        if (lowers.length < 2) bind(lowers[0] ?? snapshot.root, snapshot.root, flags);
-        else overlays.mount(snapshot, lowers, flags, false);
+        if (others.length === 0) bind(first, snapshot.root, flags);
+        else overlays.mount(snapshot, [first, ...others], flags, false);
       }),
     changes: (snapshot) => ({
       paths: listUpper(join(snapshot.directory, 'upper'), '', []),
       complete: false,
     }),
+    take: (snapshot) => {
+      unmount(snapshot.root);
+      return join(snapshot.directory, 'upper');
+    },
   };
+}
+
+/**
+ * Images have the same layer twice, the empty one above all, and overlayfs refuses that (ELOOP). Only the uppermost counts:
+ * whatever a lower one shows or hides, the upper one does too.
+ */
+function withoutRepeats(lowers: readonly string[]): string[] {
+  return [...new Set(lowers.toReversed())].reverse();
 }
 
 /** Whether overlayfs works on this disk, in this namespace: the store may itself lie on an overlay. */

@@ -77,6 +77,32 @@ export function snapshotterContract(
       snapshots.remove(snapshot);
     });
 
+    it('shows a stack that has one layer twice', () => {
+      const { snapshots, store, lowerOf } = setUp();
+      const [one, two] = [
+        { path: 'a/c', whiteout: true as const },
+        { path: 'a/c', node: textNode('c') },
+      ]
+        .map((input) => [{ path: 'a', node: directoryNode }, input])
+        .map((inputs) => makeLayer(store, inputs)) as [Layer, Layer];
+      for (const stack of [
+        [one, two, one],
+        [two, one, two],
+        [two, two],
+      ]) {
+        const lowers = [baseOf(store), ...stack].map((layer) => lowerOf(store, layer));
+        for (const kind of ['prepare', 'view'] as const) {
+          const snapshot = snapshots[kind](kind, lowers);
+          const expected = stack.at(-1) === two ? ['b', 'c'] : ['b'];
+          expect(readdirSync(join(snapshot.root, 'a'))).toEqual(expected);
+          snapshots.remove(snapshot);
+        }
+      }
+      const alone = snapshots.view('alone', [lowerOf(store, two), lowerOf(store, two)]);
+      expect(readdirSync(join(alone.root, 'a'))).toEqual(['c']);
+      snapshots.remove(alone);
+    });
+
     it('keeps what is written apart from the layers and from other snapshots', () => {
       const { snapshots, lowerOf, store } = setUp();
       const lower = lowerOf(store, baseOf(store));

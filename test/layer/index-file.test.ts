@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { indexOf, readIndex } from '../../src/layer/index-file.ts';
+import { hasMarks, indexOf, readIndex } from '../../src/layer/index-file.ts';
 import type { LayerView } from '../../src/layer/layer.ts';
 import { writeLayer } from '../../src/layer/write.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
@@ -74,6 +74,27 @@ describe('an index', () => {
     const layer = write();
     const view = indexOf(readIndex(layer).entries.values(), layer);
     expect(meaningOf(view.entries.values())).toEqual(meaningOf(readIndex(layer).entries.values()));
+  });
+});
+
+describe('directories that a tar does not list', () => {
+  const layer = (...paths: string[]) =>
+    writeLayer(
+      paths.map((path) => ({ path, node: path.endsWith('/x') ? fileOf('x') : directoryOf() })),
+      { directory: tempDirectory() },
+    );
+
+  test.each([
+    ['a layer of its root', [''], []],
+    ['a layer that lists all', ['a', 'a/b', 'a/b/x'], []],
+    ['a layer that does not', ['a', 'a/b/x', 'c/d/x'], ['c', 'a/b', 'c/d']],
+  ])('are known of %s, by its index and without', (_, paths, expected) => {
+    const written = layer(...paths);
+    expect(readIndex(written).pathsOf('implicit')).toEqual(expected);
+    for (let pass = 0; pass < 2; pass += 1) {
+      expect(hasMarks(written)).toBe(expected.length > 0);
+      rmSync(written.index, { force: true });
+    }
   });
 });
 

@@ -78,6 +78,18 @@ describe('a layer', () => {
     ).toEqual(['top (deleted)', 'd/gone (deleted)', 'e (opaque)']);
   });
 
+  test('a directory that is only marked as opaque is implicit, unless it was deleted and made anew', () => {
+    const mark = file('d/.wh..wh..opq', '');
+    expect(scan(mark, file('d/a', ''))).toMatchObject([{ path: 'd', implicit: true }, {}]);
+    for (const parts of [
+      [mark, directory('d/')],
+      [directory('d/'), mark],
+      [file('.wh.d', ''), mark],
+      [mark, file('.wh.d', '')],
+    ])
+      expect(scan(...parts)).toEqual([{ path: 'd', opaque: true, node: expect.anything() }]);
+  });
+
   test('an opaque mark may come before or without its directory', () => {
     expect(summary(scan(file('d/.wh..wh..opq', ''), directory('d/')))).toEqual(['d (opaque)']);
     expect(scan(file('d/.wh..wh..opq', ''))).toMatchObject([

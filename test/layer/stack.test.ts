@@ -1,16 +1,32 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readIndex } from '../../src/layer/index-file.ts';
 import type { Layer, LayerInput } from '../../src/layer/layer.ts';
-import { stackTree } from '../../src/layer/stack.ts';
+import { overlayTop, stackTree } from '../../src/layer/stack.ts';
 import { writeLayer } from '../../src/layer/write.ts';
+import { digestOf } from '../../src/oci/digest.ts';
 import { type FileNode, type FileTree, joinPath } from '../../src/tree/file-tree.ts';
+import { tarOf } from '../helpers/archives.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 import { anyInputs, directoryOf, fileOf, symlinkTo } from './tree-builder.ts';
 
 function layer(inputs: readonly LayerInput[]): Layer {
   return writeLayer(inputs, { directory: tempDirectory() });
 }
+
+/** A layer of somebody else, with these empty files. */
+function received(names: readonly string[]): Layer {
+  const directory = tempDirectory();
+  const bytes = tarOf(names.map((name) => ({ name })));
+  const [tar, index] = [join(directory, 'tar'), join(directory, 'index')];
+  writeFileSync(tar, bytes);
+  return { diffID: digestOf(bytes), size: bytes.length, tar, index };
+}
+
+const at = (path: string): LayerInput => ({ path, node: fileOf('x') });
+const gone = (path: string): LayerInput => ({ path, whiteout: true });
 
 /** From a short form: text is a file, `null` a deletion, an object a directory, `{'!': true}` an opaque one. */
 interface Sketch {
@@ -125,6 +141,89 @@ describe('a stack of layers', () => {
     const tree = stackTree([layer([{ path: 'usr/lib/x', node: fileOf('x') }])]);
     expect(tree.lookup('usr/lib')).toMatchObject({ type: 'directory', mode: 0o755, uid: 0 });
     expect(tree.list('usr')).toEqual(['lib']);
+  });
+
+  describe('with a directory that the tar of a higher layer does not list', () => {
+    const tmp = {
+      mode: 0o1777,
+      uid: 1,
+      gid: 2,
+      mtime: 3n,
+      xattrs: { 'user.a': Uint8Array.of(98) },
+    };
+    const below = { path: 'tmp', node: directoryOf(tmp) };
+    const plain = { mode: 0o755, uid: 0, gid: 0 };
+    test.each<[string, LayerInput[][], object]>([
+      ['has the attributes that it has below', [[below], [at('tmp/x')], [at('tmp/y')]], tmp],
+      [
+        'has those that are listed above others',
+        [[{ path: 'tmp', node: directoryOf({ mode: 0o700 }) }], [below], [at('tmp/x')]],
+        tmp,
+      ],
+      ['has those of below if a deletion alone is in it', [[below], [gone('tmp/x')]], tmp],
+      ['is a plain one where there was a file', [[at('tmp')], [at('tmp/x')]], plain],
+      ['is a plain one where it was deleted', [[below], [gone('tmp')], [at('tmp/x')]], plain],
+      ['is a plain one where a file was between', [[below], [at('tmp')], [at('tmp/x')]], plain],
+      [
+        'is a plain one where the directory above is another',
+        [
+          [
+            { path: 'd', node: directoryOf() },
+            { ...below, path: 'd/tmp' },
+          ],
+          [{ path: 'd', node: directoryOf(), opaque: true }],
+          [at('d/tmp/x')],
+        ],
+        plain,
+      ],
+    ])('%s', (_, stack, expected) => {
+      const tree = stackTree(stack.map(layer));
+      const path = tree.lookup('tmp') ? 'tmp' : 'd/tmp';
+      expect(tree.lookup(path)).toMatchObject({ type: 'directory', ...expected });
+    });
+
+    test('keeps what the directory is if only its content is marked as gone', () => {
+      const stack = [layer([below, at('tmp/old')]), received(['tmp/.wh..wh..opq', 'tmp/new'])];
+      const tree = stackTree(stack);
+      expect(tree.lookup('tmp')).toMatchObject(tmp);
+      expect(tree.list('tmp')).toEqual(['new']);
+      expect([...overlayTop(stack).entries.keys()]).toEqual(['', 'tmp']);
+    });
+  });
+
+  describe('needs directories listed on top', () => {
+    const listed = (path: string, mode: number) => ({ path, node: directoryOf({ mode }) });
+    test.each<[string, LayerInput[][], string[]]>([
+      ['not if all are listed', [[listed('d', 0o711)], [listed('d', 0o700), at('d/x')]], []],
+      ['not if none is', [[at('d/x')], [at('d/y')]], []],
+      ['not where a higher layer lists them', [[at('d/x')], [listed('d', 0o700)]], []],
+      [
+        'where the highest does not, with those above',
+        [[listed('a', 0o711), listed('a/b', 0o700), listed('c', 0o700)], [at('a/b/x')]],
+        ['', 'a', 'a/b'],
+      ],
+      ['not where they are gone', [[listed('d', 0o700)], [at('d/x')], [gone('d')]], []],
+      [
+        'that are one layer’s alone, with deletions in them',
+        [[at('x')], [gone('d/e/x')]],
+        ['', 'd', 'd/e'],
+      ],
+      [
+        'not where there is something to delete',
+        [
+          [listed('d', 0o700), at('d/x')],
+          [listed('d', 0o700), gone('d/x')],
+        ],
+        [],
+      ],
+      ['if there is but one layer, which deletes', [[gone('x')]], ['']],
+    ])('%s', (_, stack, expected) => {
+      const layers = stack.map(layer);
+      const { entries } = overlayTop(layers);
+      expect([...entries.keys()]).toEqual(expected);
+      const tree = stackTree(layers);
+      for (const [path, entry] of entries) expect(entry).toEqual({ path, node: tree.lookup(path) });
+    });
   });
 
   test('finds nothing below what is no directory, and does not follow symlinks', () => {
