@@ -10,6 +10,7 @@ import { NO_CHMOD, parseChmod } from './copy-mode.ts';
 import { planCopy } from './copy-plan.ts';
 import { type CopyItem, type CopySource, selectCopy } from './copy-select.ts';
 import type { OpHandler, StepContext } from './handler.ts';
+import { type LinkDestination, linkBase } from './link-base.ts';
 
 export interface TransferEnvironment {
   readonly contextTree: (name: string) => Promise<FileTree>;
@@ -49,11 +50,15 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
       hashFiles: (nodes) => environment.hashFiles(nodes, signal),
     });
     // With --link the files are put on nothing, so what lies below is neither seen nor part of the key.
-    const base = op.link ? { chain: undefined, tree: EMPTY_TREE } : parent;
+    const link = op.link
+      ? linkBase(parent.tree, linkDestination(op, items, environment))
+      : undefined;
+    const base = link === undefined ? parent : { chain: undefined, tree: link.tree };
     return {
       recipe: recipe('copy.v1', {
         parent: base.chain,
         link: op.link ? 'true' : undefined,
+        directories: link?.directories,
         destination: op.destination,
         workdir: op.workdir,
         chown: op.chown,
@@ -79,6 +84,15 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
       },
     };
   };
+}
+
+function linkDestination(
+  { destination, workdir }: CopyOp,
+  items: readonly CopyItem[],
+  { createdTime: time }: TransferEnvironment,
+): LinkDestination {
+  const isFile = items.every(({ node, unpack }) => node.type !== 'directory' && !unpack);
+  return { path: destination, workdir, isFile: isFile && !/(^|\/)\.?$/.test(destination), time };
 }
 
 async function sourcesOf(
