@@ -75,8 +75,8 @@ export function openBaseImages(directory: string, say: (message: string) => void
 /** The same bytes for the same files. */
 const PLAIN_TAR = ['--sort=name', '--mtime=@1', '--owner=0', '--group=0', '--numeric-owner'];
 
-/** Perl, git and what they need bring a minimal Debian to the size of common language images. */
-const DEBIAN_PACKAGES = 'ca-certificates,git';
+/** Perl and certificates bring a minimal Debian to the size of common language images. */
+const DEBIAN_PACKAGES = 'ca-certificates,perl';
 
 function bootstrapDebian(file: string): void {
   // An order of apt's own sources, so that a mirror or proxy that this machine uses is used here too.

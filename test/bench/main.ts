@@ -80,7 +80,11 @@ async function inBench(options: BenchOptions, surrounding: Environment, root: st
   };
   let tools: readonly Tool[] = [];
   try {
-    const host = { directory, env, output: (command: readonly string[]) => output(command, env) };
+    const host = {
+      directory,
+      env,
+      output: (command: readonly string[], seconds?: number) => output(command, env, seconds),
+    };
     tools = await findTools(host, ensureBuilt(root, env, say), say);
     return await runAll(bench, choose(tools, options.tools), options);
   } catch (error) {
@@ -97,11 +101,16 @@ async function inBench(options: BenchOptions, surrounding: Environment, root: st
   }
 }
 
-async function output(command: readonly string[], env: Environment): Promise<string> {
+async function output(
+  command: readonly string[],
+  env: Environment,
+  seconds = 600,
+): Promise<string> {
   const [file, ...args] = command as [string, ...string[]];
   const { stdout } = await promisify(execFile)(file, args, {
     env: env as NodeJS.ProcessEnv,
     maxBuffer: 1 << 28,
+    timeout: seconds * 1000,
   });
   return stdout;
 }

@@ -13,9 +13,10 @@ export interface MemoryWatch {
   lingers(): boolean;
 }
 
-/** Looking must not slow down what is looked at: a twentieth of one core at most. */
+/** Looking must not slow down what is looked at: a twentieth of one core, however many processes there are. */
 const SHARE = 20;
 const SHORTEST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 100;
 
 export function watchMemory(pid: number, daemons: RegExp | undefined, table: ProcessTable) {
   // A process whose parent has ended gets another parent: what was ours once remains ours.
@@ -35,10 +36,12 @@ export function watchMemory(pid: number, daemons: RegExp | undefined, table: Pro
     return own;
   };
   const repeat = () => {
-    const start = performance.now();
+    // Time of the processor: on a busy machine the clock runs on while somebody else works.
+    const start = process.cpuUsage();
     look();
-    const pause = Math.max(SHORTEST_PAUSE_MS, (performance.now() - start) * SHARE);
-    timer = setTimeout(repeat, pause);
+    const { user, system } = process.cpuUsage(start);
+    const pause = ((user + system) / 1000) * SHARE;
+    timer = setTimeout(repeat, Math.min(Math.max(pause, SHORTEST_PAUSE_MS), LONGEST_PAUSE_MS));
   };
   repeat();
   return {

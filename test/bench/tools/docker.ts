@@ -48,11 +48,14 @@ export async function openDocker(command: Command, host: ToolHost): Promise<Tool
   };
 }
 
+const PRUNE_SECONDS = 60;
+
 type Docker = (...args: string[]) => Command;
 
 /**
  * What builds left in BuildKit's cache: copies of contexts and the results of steps. Nothing in a record says whose it
- * is, so it is those that came while our commands ran.
+ * is, so it is those that came while our commands ran. Where a cache has very many records, BuildKit would be busy with
+ * this for minutes, and its other users with it: then they are left to its own collection.
  */
 async function removeCacheRecords(docker: Docker, host: ToolHost, worked: readonly Span[]) {
   const lines = await host.output(docker('buildx', 'du', '--format', '{{json .}}'));
@@ -65,7 +68,7 @@ async function removeCacheRecords(docker: Docker, host: ToolHost, worked: readon
   // The expression must fit into one argument.
   for (let at = 0; at < ids.length; at += 1000) {
     const expression = `id~=^(${ids.slice(at, at + 1000).join('|')})$`;
-    await host.output(docker('buildx', 'prune', '-f', '--filter', expression));
+    await host.output(docker('buildx', 'prune', '-f', '--filter', expression), PRUNE_SECONDS);
   }
 }
 

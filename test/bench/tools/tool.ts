@@ -46,6 +46,6 @@ export interface Span {
 export interface ToolHost {
   readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Resolves with what the command wrote to its standard output. @throws Error */
-  output(command: Command): Promise<string>;
+  /** Resolves with what the command wrote to its standard output. @throws Error, also after ten minutes or `seconds` */
+  output(command: Command, seconds?: number): Promise<string>;
 }
