@@ -108,7 +108,7 @@ const RUN_CONFIG_KEYS = [
 const HISTORY_KEYS = ['created', 'created_by', 'author', 'comment', 'empty_layer'];
 
 /** Members in a fixed order, those that we do not know after them; maps sorted by key; nothing that is `undefined`. */
-function encodeConfig(config: ImageConfig): Buffer {
+export function encodeConfig(config: ImageConfig): Buffer {
   const { config: run = {}, history } = config;
   const maps = { ExposedPorts: run.ExposedPorts, Volumes: run.Volumes, Labels: run.Labels };
   const sortedMaps = Object.entries(maps).map(([key, map]) => [key, map && inOrder([], map)]);

@@ -19,6 +19,8 @@ export interface LayerBlob {
   readonly compression: Compression;
   readonly digest: Digest;
   readonly size: number;
+  /** At which it was compressed here, if not at the usual one. */
+  readonly level?: number;
   /** `host/path` of those that were seen to have it, the latest first. */
   readonly repositories: readonly string[];
 }
@@ -35,6 +37,7 @@ const schema = v.array(
       v.transform((text) => parseDigest<Digest>(text)),
     ),
     size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+    level: v.exactOptional(v.number()),
     repositories: v.array(v.string()),
   }),
 );
@@ -59,19 +62,28 @@ export function readLayerBlobs(store: Store, diffID: DiffID): readonly LayerBlob
 export function noteLayerBlob(
   store: Store,
   diffID: DiffID,
-  blob: Pick<LayerBlob, 'compression' | 'digest' | 'size'>,
+  blob: Pick<LayerBlob, 'compression' | 'digest' | 'size' | 'level'>,
   repository?: string,
 ): void {
   const { compression, digest, size } = blob;
   const before = readLayerBlobs(store, diffID);
-  const known = before.find((other) => other.digest === digest)?.repositories ?? [];
+  const same = before.find((other) => other.digest === digest);
+  const known = same?.repositories ?? [];
+  const level = blob.level ?? same?.level;
   if (repository === undefined ? before[0]?.digest === digest : known[0] === repository) return;
   const repositories = [
     ...(repository === undefined ? [] : [repository]),
     ...known.filter((other) => other !== repository),
   ].slice(0, MAX_REPOSITORIES);
   const others = before.filter((other) => other.digest !== digest);
-  const notes = [{ compression, digest, size, repositories }, ...others].slice(0, MAX_BLOBS);
+  const note = {
+    compression,
+    digest,
+    size,
+    ...(level === undefined ? {} : { level }),
+    repositories,
+  };
+  const notes = [note, ...others].slice(0, MAX_BLOBS);
   try {
     mkdirSync(store.path('layers'), { recursive: true });
     writeFileAtomic(notePath(store, diffID), JSON.stringify(notes), {
