@@ -1,11 +1,11 @@
 /** Copies the bytes of many files out of one tar, reading it in large pieces: small files lie side by side there. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { TsbuildError } from '../errors.ts';
-import { writeFully } from '../host/atomic-file.ts';
+import { sparseFile } from '../host/sparse-file.ts';
 import type { Content } from '../tree/file-tree.ts';
 
 export interface ContentCopier {
-  /** Writes `content` to `fd` at its position. @throws TsbuildError `ARCHIVE` if the file ends before it. */
+  /** Writes `content` to `fd`, an empty file. @throws TsbuildError `ARCHIVE` if the file ends before it. */
   copy(content: Content, fd: number): void;
   close(): void;
 }
@@ -38,19 +38,20 @@ export function openContentCopier(): ContentCopier {
     return window.subarray(offset - start, length);
   }
 
+  function* piecesOf({ file, offset, size }: Extract<Content, { file: string }>) {
+    for (let at = offset; at < offset + size; ) {
+      const piece = bytesAt(file, at).subarray(0, offset + size - at);
+      yield piece;
+      at += piece.length;
+    }
+  }
+
   return {
     copy(content, fd) {
-      if ('bytes' in content) {
-        writeFully(fd, content.bytes);
-        return;
-      }
-      const end = content.offset + content.size;
-      for (let at = content.offset; at < end; ) {
-        const piece = bytesAt(content.file, at);
-        const wanted = piece.subarray(0, end - at);
-        writeFully(fd, wanted);
-        at += wanted.length;
-      }
+      const target = sparseFile(fd);
+      for (const piece of 'bytes' in content ? [content.bytes] : piecesOf(content))
+        target.write(piece);
+      target.finish();
     },
     close() {
       if (source) closeSync(source.fd);

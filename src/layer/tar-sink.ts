@@ -5,8 +5,8 @@
  */
 import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { writeFully } from '../host/atomic-file.ts';
 import { diskError } from '../host/disk-error.ts';
+import { type SparseFile, sparseFile } from '../host/sparse-file.ts';
 import { BLOCK, padding } from '../tar/entry.ts';
 
 /** Larger is no faster, and each worker holds one. */
@@ -46,6 +46,7 @@ export function openTarSink(file: string): TarSink {
 class FileSink implements TarSink {
   readonly #file: string;
   readonly #fd: number;
+  readonly #out: SparseFile;
   readonly #hash = createHash('sha256');
   /** One byte more than may be used: room to see that a file has grown. */
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES + 1);
@@ -56,6 +57,7 @@ class FileSink implements TarSink {
   constructor(file: string) {
     this.#file = file;
     this.#fd = attempt(file, () => openSync(file, 'wx', 0o644));
+    this.#out = sparseFile(this.#fd);
   }
 
   position(): number {
@@ -88,6 +90,7 @@ class FileSink implements TarSink {
 
   finish(): string {
     this.#flush();
+    attempt(this.#file, () => this.#out.finish());
     this.close();
     return this.#hash.digest('hex');
   }
@@ -136,7 +139,7 @@ class FileSink implements TarSink {
   #flush(): void {
     const bytes = this.#buffer.subarray(0, this.#used);
     this.#hash.update(bytes);
-    attempt(this.#file, () => writeFully(this.#fd, bytes));
+    attempt(this.#file, () => this.#out.write(bytes));
     this.#flushed += this.#used;
     this.#used = 0;
   }
