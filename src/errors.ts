@@ -56,6 +56,8 @@ export interface SourceLocation {
   readonly column?: number;
   /** The text of `line`, for display. */
   readonly lineText?: string;
+  /** The word at fault, where it is one; it may stand on any line of the instruction. */
+  readonly subject?: string;
 }
 
 export interface ErrorDetails {

@@ -26,29 +26,31 @@ export function parseFlags<const T extends FlagTable>(
     const name = word.slice(2, equals === -1 ? undefined : equals);
     const value = equals === -1 ? undefined : word.slice(equals + 1);
     const type = Object.hasOwn(table, name) ? table[name] : undefined;
-    if (type === undefined) throw unknownFlag(name, Object.keys(table));
+    if (type === undefined) throw unknownFlag(name, Object.keys(table), word);
     if (type !== 'strings' && seen.has(name)) {
-      throw new SyntaxFault(`duplicate flag specified: --${name}`);
+      throw new SyntaxFault(`duplicate flag specified: --${name}`, { subject: word });
     }
     seen.add(name);
-    if (type === 'boolean') flags[name] = parseBoolean(name, value);
-    else if (value === undefined) throw new SyntaxFault(`missing a value on flag: --${name}`);
+    if (type === 'boolean') flags[name] = parseBoolean(name, value, word);
+    else if (value === undefined)
+      throw new SyntaxFault(`missing a value on flag: --${name}`, { subject: word });
     else if (type === 'strings') (flags[name] as string[]).push(value);
     else flags[name] = value;
   }
   return flags as Flags<T>;
 }
 
-function parseBoolean(name: string, value: string | undefined): boolean {
-  if (value === '') throw new SyntaxFault(`missing a value on flag: --${name}`);
+function parseBoolean(name: string, value: string | undefined, subject: string): boolean {
+  if (value === '') throw new SyntaxFault(`missing a value on flag: --${name}`, { subject });
   const folded = value?.toLowerCase() ?? 'true';
   if (folded === 'true' || folded === 'false') return folded === 'true';
-  throw new SyntaxFault(`expecting boolean value for flag --${name}, not: ${value}`);
+  throw new SyntaxFault(`expecting boolean value for flag --${name}, not: ${value}`, { subject });
 }
 
-function unknownFlag(name: string, known: readonly string[]): SyntaxFault {
+function unknownFlag(name: string, known: readonly string[], subject: string): SyntaxFault {
   const list = known.map((flag) => `--${flag}`).join(', ');
   return new SyntaxFault(`unknown flag: --${name}${orMeant(name, known)}`, {
+    subject,
     hint: known.length === 0 ? 'this instruction takes no flags' : `the flags here are ${list}`,
   });
 }

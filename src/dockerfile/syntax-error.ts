@@ -1,19 +1,26 @@
 import { type SourceLocation, TsbuildError } from '../errors.ts';
 
+interface FaultOptions {
+  readonly hint?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly line?: number;
+  readonly endLine?: number;
+}
+
 /** A fault in the text itself, before the file's name and lines are at hand. {@link locateSyntaxError} adds them. */
 export class SyntaxFault extends Error {
   override readonly name = 'SyntaxFault';
   readonly hint: string | undefined;
+  /** The word at fault, if it is one. */
+  readonly subject: string | undefined;
   /** Where it is, if that is not the whole instruction. */
   line: number | undefined;
   endLine: number | undefined;
 
-  constructor(
-    message: string,
-    options: { hint?: string | undefined; line?: number; endLine?: number } = {},
-  ) {
+  constructor(message: string, options: FaultOptions = {}) {
     super(message);
     this.hint = options.hint;
+    this.subject = options.subject;
     this.line = options.line;
     this.endLine = options.endLine;
   }
@@ -35,9 +42,9 @@ export function atLines<T>(line: number, endLine: () => number, read: () => T): 
 /** Turns a fault into the error that callers see; any other error is returned as it is. */
 export function locateSyntaxError(error: unknown, location: SourceLocation): unknown {
   if (!(error instanceof SyntaxFault)) return error;
-  const { message, hint } = error;
+  const { message, hint, subject } = error;
   return new TsbuildError('DOCKERFILE_PARSE', message, {
-    location,
+    location: { ...location, ...(subject !== undefined && { subject }) },
     ...(hint !== undefined && { hint }),
   });
 }

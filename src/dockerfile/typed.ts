@@ -57,7 +57,9 @@ export function isInstructionKind(word: string): word is InstructionKind {
 }
 
 function unknownInstruction(name: string): SyntaxFault {
-  return new SyntaxFault(`unknown instruction: ${name}${orMeant(name, INSTRUCTION_NAMES)}`);
+  return new SyntaxFault(`unknown instruction: ${name}${orMeant(name, INSTRUCTION_NAMES)}`, {
+    subject: name,
+  });
 }
 
 /** Checks that an instruction that has no flags was given none. */
@@ -94,6 +96,7 @@ function readFrom(node: SyntaxNode): Fields<From> {
   const stageName = name?.toLowerCase();
   if (stageName !== undefined && !STAGE_NAME.test(stageName)) {
     throw new SyntaxFault(`invalid name for build stage: ${JSON.stringify(name)}`, {
+      subject: name,
       hint: 'a name begins with a letter and goes on with letters, digits, `-`, `_` and `.`',
     });
   }

@@ -317,7 +317,8 @@ const cases: Record<string, readonly Case[]> = {
 };
 
 describe.each(Object.entries(cases))('%s', (_rule, table) => {
-  it.each(table)('%s', async (_does, dockerfile, expected, options) => {
+  it.each([...table])('%s', async (...row) => {
+    const [, dockerfile, expected, options] = row as unknown as Case;
     expect((await found(dockerfile, options)).sort()).toEqual([...expected].sort());
   });
 });
