@@ -47,8 +47,8 @@ function expandTransfer<T extends Transfer>(transfer: T, { word, text }: Expande
     ...(chown !== undefined && { chown: word(chown) }),
     ...(chmod !== undefined && { chmod: word(chmod) }),
     ...(checksum !== undefined && { checksum: word(checksum) }),
-    destination: word(transfer.destination),
     sources: transfer.sources.map(word),
+    destination: word(transfer.destination),
     inlineFiles: transfer.inlineFiles.map((file) =>
       file.expand ? { ...file, content: text(file.content) } : file,
     ),
