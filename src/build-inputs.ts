@@ -12,6 +12,8 @@ import type { FileNode, FileTree } from './tree/file-tree.ts';
 
 export interface BuildInputs extends AsyncDisposable {
   readonly dockerfile: { readonly bytes: Uint8Array; readonly name: string };
+  /** Whether `.dockerignore` leaves a path out of the main context. */
+  readonly isIgnored: (path: string) => boolean;
   /** A context by name; the main one is ''. Opened when first asked for. */
   contextTree(name: string): Promise<FileTree>;
   hashFiles(nodes: readonly FileNode[]): Promise<readonly string[]>;
@@ -60,6 +62,7 @@ export async function openBuildInputs(
   const trees = new Map<string, Promise<FileTree>>([['', Promise.resolve(remember(main))]]);
   return {
     dockerfile: main.dockerfile,
+    isIgnored: main.isIgnored ?? (() => false),
     contextTree(name) {
       let tree = trees.get(name);
       if (tree === undefined) {

@@ -6,6 +6,8 @@ import { openBaseImages } from './base-images.ts';
 import { openBuildInputs } from './build-inputs.ts';
 import { stepHandlers } from './build-steps.ts';
 import { openRecords } from './cache/records.ts';
+import { runChecks } from './checks.ts';
+import type { LintResult } from './dockerfile/lint/lint.ts';
 import { parseDockerfile } from './dockerfile/parse.ts';
 import { type Environment, openEnvironment } from './environment.ts';
 import { TsbuildError } from './errors.ts';
@@ -58,6 +60,10 @@ export async function performBuild(
     allow: options.allow ?? [],
     resolveImage: async (image) => (await bases.resolve(image)).config,
   });
+  await tellWarnings(
+    operation,
+    runChecks(options, { inputs, bases, platform: targetPlatforms(options)[0]! }),
+  );
   await lease;
   const images = await Promise.all(plan.images.map((image) => bases.resolve(image)));
   const scheduled = await runPlan(plan, images, {
@@ -68,27 +74,45 @@ export async function performBuild(
     sourceDateEpoch,
   });
   inputs.save();
-  const image = assembleAll(environment, plan, images, scheduled, sourceDateEpoch);
-  await nameImage(environment, names, image.descriptor);
-  const { writeOutputs } = await import('./outputs.ts');
-  const pushed = await writeOutputs({
+  const assembled = assembleAll(environment, plan, images, scheduled, sourceDateEpoch);
+  const { annotateImage, writeOutputs } = await import('./outputs.ts');
+  const image = await annotateImage(
+    { image: assembled.descriptor, environment, operation },
+    options.annotations ?? [],
+  );
+  await nameImage(environment, names, image);
+  const outputs = await writeOutputs({
     outputs: options.outputs ?? [],
     names,
-    image: image.descriptor,
+    image,
     environment,
     operation,
+    sourceDateEpoch,
   });
   const seconds = (performance.now() - started) / 1000;
-  emit({ type: 'result', digest: image.descriptor.digest, names, seconds });
+  emit({ type: 'result', digest: image.digest, names, seconds });
   return {
-    digest: image.descriptor.digest,
-    imageId: image.imageID,
-    descriptor: image.descriptor,
+    digest: image.digest,
+    imageId: plan.targets.length > 1 ? image.digest : assembled.imageID,
+    descriptor: image,
     names,
     seconds,
     steps: { total: scheduled.total, cached: scheduled.cached },
-    pushed,
+    pushed: Object.assign({}, ...outputs.map(({ pushed }) => pushed)),
+    outputs,
   };
+}
+
+/** Warnings of the build checks. @throws TsbuildError `CHECK_FAILED` where the Dockerfile asks for that */
+async function tellWarnings(
+  { emit }: OperationContext,
+  checks: Promise<LintResult>,
+): Promise<void> {
+  const { warnings, error } = await checks;
+  for (const { ruleName: rule, detail: message, url, location } of warnings) {
+    emit({ type: 'warning', rule, message, url, location });
+  }
+  if (error !== undefined) throw error;
 }
 
 /** Writes only what is new: a build in which nothing changed leaves index.json alone. */

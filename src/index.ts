@@ -8,6 +8,7 @@
  * for await (const event of image) if (event.type === 'step.log') process.stderr.write(event.text);
  * console.log((await image).digest);
  */
+import type { LintResult } from './dockerfile/lint/lint.ts';
 import { startOperation } from './operation.ts';
 import type {
   BuildOptions,
@@ -22,6 +23,7 @@ import type {
 } from './options.ts';
 import type { RunControl } from './run.ts';
 
+export type { LintResult } from './dockerfile/lint/lint.ts';
 export { expandWord, expandWordDetails, splitWords } from './dockerfile/words.ts';
 export {
   ERROR_CODES,
@@ -43,6 +45,14 @@ export function build(options: BuildOptions): Operation<BuildResult> {
   return startOperation(async (operation) => {
     const { performBuild } = await import('./build.ts');
     return performBuild(options, operation);
+  }, options.signal);
+}
+
+/** Checks a Dockerfile and builds nothing. What is wrong with it is part of the result. @throws TsbuildError if it cannot be read */
+export function check(options: BuildOptions): Operation<LintResult> {
+  return startOperation(async (operation) => {
+    const { performCheck } = await import('./checks.ts');
+    return performCheck(options, operation);
   }, options.signal);
 }
 

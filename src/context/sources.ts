@@ -10,7 +10,7 @@ import { readTreeFile } from '../tree/read-file.ts';
 import { resolvePath } from '../tree/resolve.ts';
 import { openArchive } from './archive.ts';
 import { openDirectory } from './directory.ts';
-import { readIgnoreRules } from './dockerignore.ts';
+import { readIgnoreRules, whyIgnored } from './dockerignore.ts';
 import { download } from './download.ts';
 import { archiveTree } from './extract.ts';
 import { checkOut } from './git.ts';
@@ -39,6 +39,8 @@ export interface OpenedContext {
   readonly tree: FileTree;
   /** Of a directory: where it is on this host, for the stat cache. */
   readonly directory?: string;
+  /** Of a directory with ignore rules: whether they leave a path out, be it there or not. */
+  readonly isIgnored?: (path: string) => boolean;
 }
 
 export interface MainContext extends OpenedContext {
@@ -96,9 +98,11 @@ async function openMainDirectory(where: string, options: MainContextOptions): Pr
   const directory = path.resolve(options.workdir, where);
   const given = await givenDockerfile(options);
   const file = given === undefined ? dockerfilePath(directory, options) : undefined;
-  const tree = openDirectory(directory, readIgnoreRules(directory, file));
+  const rules = readIgnoreRules(directory, file);
+  const tree = openDirectory(directory, rules);
   const dockerfile = given ?? readDockerfile(file!, options.workdir);
-  return { tree, directory, dockerfile };
+  const isIgnored = (path: string) => rules !== undefined && whyIgnored(rules, path) !== undefined;
+  return { tree, directory, dockerfile, isIgnored };
 }
 
 /** The files, and the downloaded or piped file itself if it was no archive. */

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { TsbuildError } from '../../errors.ts';
 import { build as buildImage } from '../../index.ts';
+import type { Descriptor } from '../../oci/descriptor.ts';
 import type { BuildResult } from '../../options.ts';
 import { createTrace } from '../../progress/trace.ts';
 import { BUILD_FLAGS, type BuildFlags, buildOptions } from '../build-options.ts';
@@ -39,17 +40,20 @@ export const build = defineCommand({
   ],
   args: { min: 1, max: 1 },
   async run({ flags, args }, context) {
-    if (flags.check || flags.call !== undefined) {
-      throw usage('flag --call: describing a Dockerfile is not possible yet');
-    }
     const options = buildOptions(flags, args[0]!, context);
     const fromStdin = [options.context, options.dockerfile].filter((path) => path === '-').length;
     if (fromStdin > 1) throw usage('context and Dockerfile cannot both come from stdin');
-    const operation = buildImage({
+    const asked = {
       ...options,
       ...(fromStdin === 1 ? { stdin: context.stdin } : {}),
       signal: context.signal,
-    });
+    };
+    const call = flags.check ? 'check' : flags.call;
+    if (call !== undefined) {
+      const { describe } = await import('../describe.ts');
+      return describe(call, asked, context);
+    }
+    const operation = buildImage(asked);
     const trace = flags.trace === undefined ? undefined : createTrace();
     if (trace !== undefined) operation.onEvent(trace.sink);
     try {
@@ -59,29 +63,44 @@ export const build = defineCommand({
     } finally {
       if (trace !== undefined) writeResult(flags.trace!, trace.text());
     }
+    return 0;
   },
 });
 
 function writeResults(flags: BuildFlags, result: BuildResult): void {
-  if (flags.iidfile !== undefined) writeResult(flags.iidfile, result.imageId);
+  const { imageId, descriptor } = lastImage(result);
+  if (flags.iidfile !== undefined) writeResult(flags.iidfile, imageId ?? descriptor.digest);
   if (flags['metadata-file'] !== undefined) {
     writeResult(flags['metadata-file'], `${JSON.stringify(metadata(result), null, 2)}\n`);
   }
 }
 
 /**
- * The members that `docker buildx build --metadata-file` writes. Of a pushed image, the digest is the registry's: layers are
- * compressed on their way there, so its manifest is another one than the store's.
+ * The members that `docker buildx build --metadata-file` writes. As there, they speak of what the last output wrote or
+ * pushed: its layers may be compressed, so its manifest is another one than the store's.
  */
 function metadata(result: BuildResult): Record<string, unknown> {
-  const [pushed] = Object.values(result.pushed);
-  const isOther = pushed !== undefined && pushed !== result.digest;
+  const { descriptor, imageId, names } = lastImage(result);
   return {
-    'containerimage.config.digest': result.imageId,
-    ...(isOther ? {} : { 'containerimage.descriptor': result.descriptor }),
-    'containerimage.digest': pushed ?? result.digest,
-    ...(result.names.length > 0 ? { 'image.name': result.names.join(',') } : {}),
+    ...(imageId === undefined ? {} : { 'containerimage.config.digest': imageId }),
+    'containerimage.descriptor': descriptor,
+    'containerimage.digest': descriptor.digest,
+    ...(names.length > 0 ? { 'image.name': names.join(',') } : {}),
   };
+}
+
+interface WrittenImage {
+  readonly descriptor: Descriptor;
+  /** None of several platforms. */
+  readonly imageId: string | undefined;
+  readonly names: readonly string[];
+}
+
+function lastImage({ outputs, ...result }: BuildResult): WrittenImage {
+  for (const { descriptor, imageId, names = result.names } of outputs.toReversed())
+    if (descriptor !== undefined) return { descriptor, imageId, names };
+  const { descriptor, names, digest } = result;
+  return { descriptor, names, imageId: result.imageId === digest ? undefined : result.imageId };
 }
 
 function writeResult(file: string, text: string): void {

@@ -1,0 +1,76 @@
+/** Build checks: those of a normal build, told as warnings, and `--call=check`, which builds nothing. */
+import { type BaseImages, openBaseImages } from './base-images.ts';
+import { type BuildInputs, openBuildInputs } from './build-inputs.ts';
+import type { Instruction } from './dockerfile/instruction.ts';
+import { type LintResult, lint } from './dockerfile/lint/lint.ts';
+import { openEnvironment } from './environment.ts';
+import { platformArgs } from './graph/platform-args.ts';
+import { exposedPorts } from './graph/ports.ts';
+import { checkSignal } from './graph/signals.ts';
+import { hostPlatform, type Platform, parsePlatform } from './oci/platform.ts';
+import { formatReference, parseReference } from './oci/reference.ts';
+import type { OperationContext } from './operation.ts';
+import type { BuildOptions } from './options.ts';
+
+export interface CheckParts {
+  readonly inputs: BuildInputs;
+  readonly bases: BaseImages;
+  readonly platform: Platform;
+}
+
+/** Checks the Dockerfile of a build. Never throws for what is wrong with it. */
+export function runChecks(
+  options: BuildOptions,
+  { inputs, bases, platform }: CheckParts,
+): Promise<LintResult> {
+  const { buildArgs = {}, buildContexts = {}, target } = options;
+  return lint(inputs.dockerfile.bytes, {
+    file: inputs.dockerfile.name,
+    buildArgs,
+    ...(target ? { target } : {}),
+    platformArgs: platformArgs(platform, hostPlatform(), target || 'default'),
+    isIgnored: inputs.isIgnored,
+    isImageName,
+    parsePlatform: (text) => parsePlatform(text),
+    async resolveImage(name) {
+      // Files, not an image: they bring no configuration.
+      if (Object.hasOwn(buildContexts, name) && !buildContexts[name]!.startsWith('docker-image://'))
+        return {};
+      const reference = formatReference(
+        parseReference(buildContexts[name]?.slice('docker-image://'.length) ?? name),
+      );
+      return (await bases.resolve({ reference, platform })).config.config ?? {};
+    },
+    judge,
+  });
+}
+
+/** `--call=check`. */
+export async function performCheck(
+  options: BuildOptions,
+  operation: OperationContext,
+): Promise<LintResult> {
+  await using environment = openEnvironment(options, (message) =>
+    operation.emit({ type: 'warning', message }),
+  );
+  await using inputs = await openBuildInputs(options, environment, operation);
+  const bases = openBaseImages({ environment, pull: options.pull ?? false, ...operation });
+  const platform =
+    options.platforms?.[0] === undefined ? hostPlatform() : parsePlatform(options.platforms[0]);
+  return await runChecks(options, { inputs, bases, platform });
+}
+
+function isImageName(name: string): boolean {
+  try {
+    parseReference(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What planning would refuse in an instruction whose words are expanded. */
+function judge(instruction: Instruction): void {
+  if (instruction.kind === 'stopsignal') checkSignal(instruction.signal);
+  if (instruction.kind === 'expose') for (const port of instruction.ports) exposedPorts(port);
+}
