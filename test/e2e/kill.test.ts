@@ -1,11 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, lstatSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { childrenOf } from '../../src/host/process.ts';
 import { build } from '../../src/index.ts';
-import { storeProblems, tempNames, untilQuiet } from '../helpers/aftermath.ts';
+import { damagedBlobs, storeProblems, tempNames, untilQuiet } from '../helpers/aftermath.ts';
 import { type Cli, createCli, eventually } from '../helpers/cli.ts';
 import { processesWith } from '../helpers/processes.ts';
 import { type FakeRegistry, startFakeRegistry } from '../helpers/registry.ts';
@@ -302,4 +303,60 @@ describe('the API', () => {
     await expect(build({ context: cli.directory, home, signal })).rejects.toBe(reason);
     expect(existsSync(home)).toBe(false);
   });
+});
+
+/** More of them find more: `TSBUILD_TEST_KILLS=40 npx vitest run test/e2e/kill.test.ts -t random`. */
+const KILLS = Number(process.env.TSBUILD_TEST_KILLS ?? 5);
+
+describe('SIGKILL at random moments', () => {
+  const context = () =>
+    cli.context({
+      Dockerfile: `FROM busybox AS made
+COPY random /random
+RUN head -c 8000000 /dev/urandom > /noise && sha256sum /random > /sum
+FROM busybox AS other
+RUN mkdir /many && cd /many && seq 300 | xargs touch
+FROM busybox
+COPY --from=made /random /sum /
+COPY --from=other /many /many
+RUN sha256sum -c /sum && ls /many | wc -l > /count
+CMD ["cat", "/count"]
+`,
+      random: randomBytes(4_000_000).toString('base64'),
+    });
+  const checkStore = async () => {
+    await untilQuiet(cli);
+    expect(damagedBlobs(cli.home)).toEqual([]);
+    expect(await storeProblems(cli.home)).toEqual([]);
+  };
+
+  test(`of ${KILLS} builds: what is stored is right, and the last build ends well`, async () => {
+    const whole = performance.now();
+    await cli.ok(['build', context()]);
+    const longest = (performance.now() - whole) * 1.1;
+    for (let at = 0; at < KILLS; at += 1) {
+      const delay = Math.random() * longest;
+      const child = cli.start(['build', '-t', `random:${at}`, context()], { stdio: 'ignore' });
+      started.push(child);
+      const closed = once(child, 'close');
+      // Half of the time it is the executor that dies, if there is one by then.
+      const timer = setTimeout(() => killSome(child, at % 2 === 1), delay);
+      const [status, signal] = await closed;
+      clearTimeout(timer);
+      if (signal !== 'SIGKILL') expect([0, 10], `after ${delay} ms`).toContain(status);
+      await checkStore();
+    }
+    await cli.ok(['build', '-t', 'random:last', context()]);
+    expect(await cli.ok(['run', '--rm', 'random:last'])).toBe('300\n');
+    expect(tempNames(cli.home)).toEqual([]);
+    await cli.ok(['prune', '--all']);
+    await checkStore();
+  }, 600_000);
+
+  function killSome(child: ChildProcess, executor: boolean): void {
+    const entry = join(cli.directory, 'install/dist/executor.cjs');
+    const found = executor ? processesWith(entry).filter(({ args }) => args[1] === entry) : [];
+    if (found.length === 0) child.kill('SIGKILL');
+    for (const { pid } of found) process.kill(pid, 'SIGKILL');
+  }
 });

@@ -1,6 +1,7 @@
 /** What is left when a command has ended, however it ended: nothing but a sound store. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { validateImage } from '../../src/image/validate.ts';
 import { openStore } from '../../src/store/store.ts';
@@ -23,6 +24,15 @@ export async function storeProblems(home: string): Promise<string[]> {
     if (name !== undefined) problems.push(...skopeoProblem(store.content, name));
   }
   return problems;
+}
+
+/** Blobs that are not what their names say, needed or not: a build would take them for what they are called. */
+export function damagedBlobs(home: string): string[] {
+  const directory = join(home, 'content/blobs/sha256');
+  return readdirSync(directory).filter((name) => {
+    const hash = createHash('sha256').update(readFileSync(join(directory, name)));
+    return hash.digest('hex') !== name;
+  });
 }
 
 function skopeoProblem(layout: string, name: string): string[] {
