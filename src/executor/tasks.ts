@@ -38,6 +38,13 @@ export interface CommitTask {
   readonly options: DiffOptions;
 }
 
+export function prepareLower(
+  { layer, options }: LowerTask,
+  onWarning: ((message: string) => void) | undefined,
+): Lower {
+  return { ...prepareMountable(layer, { ...options, onWarning }), hasMarks: hasMarks(layer) };
+}
+
 /** The tasks of one thread, which remembers the indexes that it has read: the next step stands on the same layers. */
 export function executorTasks() {
   const views = new Map<string, LayerView>();
@@ -50,10 +57,7 @@ export function executorTasks() {
     /** Does nothing: the thread has started when it is done. */
     'executor.wake': () => {},
     /** {@link LowerTask} to {@link Lower}; reports warnings. */
-    'executor.lower': ({ layer, options }: LowerTask, { report }): Lower => ({
-      ...prepareMountable(layer, { ...options, onWarning: report }),
-      hasMarks: hasMarks(layer),
-    }),
+    'executor.lower': (task: LowerTask, { report }): Lower => prepareLower(task, report),
     /**
      * {@link TopTask} to a directory that is to be the uppermost lower, see `overlayTop`; `undefined` if none is needed.
      */

@@ -1,14 +1,16 @@
 /** Puts together what requests are run with: mounts of this process's own, the snapshotter, the runtime. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { TsbuildError } from '../errors.ts';
+import { errnoOf, TsbuildError } from '../errors.ts';
 import { findExecutable } from '../host/process.ts';
 import {
   MNT_DETACH,
+  MS_BIND,
   MS_NODEV,
   MS_NOEXEC,
   MS_NOSUID,
   MS_RDONLY,
+  MS_REMOUNT,
   mount,
   umount,
 } from '../host/syscalls.ts';
@@ -16,19 +18,26 @@ import type { Workers } from '../host/workers.ts';
 import { adoptLayer } from '../layer/adopt.ts';
 import { type ApplyOptions, applyLayer } from '../layer/apply.ts';
 import type { Layer, WrittenLayer } from '../layer/layer.ts';
-import type { MountableOptions } from '../layer/mountable.ts';
+import { adoptDirectory, isPrepared, type MountableOptions } from '../layer/mountable.ts';
 import { probeForms } from '../layer/probe-forms.ts';
 import { stackTree } from '../layer/stack.ts';
 import { readAbilities } from '../runtime/abilities.ts';
-import { createCgroup, openCgroupRoots } from '../runtime/cgroup.ts';
+import { CGROUPS, cgroupMounts, createCgroup, openCgroupRoots } from '../runtime/cgroup.ts';
 import { createRunc } from '../runtime/runc.ts';
+import type { Snapshot } from '../snapshot/snapshotter.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { walkTree } from '../tree/select.ts';
 import { containerIO } from './container-io.ts';
 import type { Session } from './messages.ts';
 import type { Workshop } from './run-request.ts';
 import { chooseSnapshotter, openSnapshotter, type SnapshotChoice } from './snapshots.ts';
-import type { CommitTask, Lower, LowerTask, TopTask } from './tasks.ts';
+import {
+  type CommitTask,
+  type Lower,
+  type LowerTask,
+  prepareLower,
+  type TopTask,
+} from './tasks.ts';
 
 export function openWorkshop(
   session: Session,
@@ -40,35 +49,36 @@ export function openWorkshop(
   const run = join(directory, 'run');
   mountPrivate(run);
   const cgroups = openCgroupRoots();
-  hideCgroups(abilities.unifiedCgroup);
+  hideCgroups();
   const make = (...parts: string[]): string => {
     mkdirSync(join(...parts));
     return join(...parts);
   };
-  const places = {
+  const { rootless } = abilities;
+  const overlay = {
     directory: make(directory, 'snapshots'),
     trash: join(directory, 'trash'),
-    userXattr: abilities.rootless,
+    userXattr: rootless,
   };
   const choice: SnapshotChoice =
     session.snapshots === 'copy'
-      ? { ...places, kind: 'copy' }
-      : chooseSnapshotter(places, onWarning);
+      ? { ...overlay, kind: 'copy' }
+      : chooseSnapshotter(overlay, onWarning);
   const temp = make(directory, 'temp');
-  const { rootless } = abilities;
-  const mountable = { home, rootless, mounts: make(run, 'layers'), temp, onWarning };
+  const places = { home, rootless, mounts: make(run, 'layers'), temp, onWarning };
+  const mountable = { ...places, forms: session.forms ?? probeForms(places) };
+  const files =
+    choice.kind === 'overlay'
+      ? { snapshots: openSnapshotter(choice), lowersOf: mountedLowers(workers, mountable) }
+      : copiedLowers(choice, mountable);
+  const keep = (snapshot: Snapshot, layer: Layer): void => {
+    const upper = mountable.forms[0] === 'directory' ? files.snapshots.take(snapshot) : undefined;
+    if (upper !== undefined) adoptDirectory(layer, upper, mountable);
+  };
   return {
+    ...files,
     bundles: make(run, 'bundles'),
     abilities,
-    ...(choice.kind === 'overlay'
-      ? {
-          snapshots: openSnapshotter(choice),
-          lowersOf: mountedLowers(workers, {
-            ...mountable,
-            forms: session.forms ?? probeForms(mountable),
-          }),
-        }
-      : copiedLowers(choice, mountable)),
     runtime: createRunc({
       file: findRunc(searchPath),
       state: make(run, 'runc'),
@@ -77,7 +87,7 @@ export function openWorkshop(
     wake: () => {
       workers.run('executor.wake', undefined).catch(() => {});
     },
-    commit: commitWith(workers, choice, openStore(home, { temp })),
+    commit: commitWith(workers, choice, openStore(home, { temp }), keep),
     ioOf: containerIO,
     cgroupOf: ({ cgroupParent }, key) =>
       cgroupParent
@@ -105,6 +115,9 @@ function copiedLowers(
   };
 }
 
+/** Bytes of a layer that holds a few files at most, or one that can be copied in no time. */
+const SMALL = 1 << 20;
+
 /** A layer is prepared once, whoever asks for it; so is what a stack of them needs on top. */
 function mountedLowers(
   workers: Workers,
@@ -113,6 +126,8 @@ function mountedLowers(
   const { temp, rootless } = options;
   const prepare = once(async (layer: Layer) => {
     const task: LowerTask = { layer, options };
+    // What is there, or quickly made, is not worth a thread.
+    if (layer.size < SMALL || isPrepared(layer, options)) return prepareLower(task, onWarning);
     const onProgress = (message: unknown): void => onWarning?.(String(message));
     return (await workers.run('executor.lower', task, { onProgress })) as Lower;
   });
@@ -140,14 +155,24 @@ function once<I, O>(make: (input: I) => Promise<O>): (key: string, input: I) => 
   };
 }
 
-function commitWith(workers: Workers, snapshots: SnapshotChoice, store: Store): Workshop['commit'] {
+/** `keep` is given what was written, if it is just what the layer holds: it need not be unpacked for the next step. */
+function commitWith(
+  workers: Workers,
+  snapshots: SnapshotChoice,
+  store: Store,
+  keep: (snapshot: Snapshot, layer: Layer) => void,
+): Workshop['commit'] {
   return async (snapshot, parents, { sourceDateEpoch, signal }) => {
     const directory = store.tempDir();
     const options = { directory, ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }) };
     const task: CommitTask = { snapshots, snapshot, parents, options };
     try {
       const written = await workers.run('executor.commit', task, { signal });
-      return written === undefined ? undefined : adoptLayer(store, written as WrittenLayer);
+      if (written === undefined) return undefined;
+      const layer = adoptLayer(store, written as WrittenLayer);
+      // With SOURCE_DATE_EPOCH, the layer has other times.
+      if (sourceDateEpoch === undefined) keep(snapshot, layer);
+      return layer;
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
@@ -165,20 +190,23 @@ function mountPrivate(directory: string): void {
 }
 
 /**
- * Containers get no cgroup of their own, see runtime/runtime.ts. runc makes one where it can, so it shall see none that it can
- * write to.
+ * Containers get no cgroup of their own, see runtime/runtime.ts. runc makes one where it can, finds the hierarchies wherever they
+ * are mounted, and fails if none is. So it shall see one that nobody can write to: that of version 2, which every
+ * kernel has. Flags of a mount of its own, since those of the filesystem would be everybody's.
  */
-function hideCgroups(unified: boolean): void {
+function hideCgroups(): void {
+  for (const point of cgroupMounts().reverse()) tryTo(() => umount(point, MNT_DETACH));
+  const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  tryTo(() => mount('cgroup2', CGROUPS, 'cgroup2', flags));
+  tryTo(() => mount('', CGROUPS, '', MS_BIND | MS_REMOUNT | MS_RDONLY | flags));
+}
+
+/** A user namespace cannot unmount what the host mounted, but cannot write to it either. */
+function tryTo(action: () => void): void {
   try {
-    umount('/sys/fs/cgroup', MNT_DETACH);
-  } catch {
-    // A user namespace cannot unmount what the host mounted, but cannot write to it either.
-  }
-  try {
-    const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY;
-    if (unified) mount('cgroup2', '/sys/fs/cgroup', 'cgroup2', flags);
-  } catch {
-    // Containers then do without a look at their limits.
+    action();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
   }
 }
 

@@ -7,7 +7,6 @@
  * same parent takes it away.
  */
 import {
-  closeSync,
   constants,
   existsSync,
   mkdirSync,
@@ -32,28 +31,36 @@ export interface Cgroup {
   remove(): void;
 }
 
+export const CGROUPS = '/sys/fs/cgroup';
+
+/** Every place at which a hierarchy is mounted, in the order of mounting, and the directory of all. */
+export function cgroupMounts(): string[] {
+  return [CGROUPS, ...parseMounts().map(({ point }) => point)];
+}
+
 /** Opens what is mounted below /sys/fs/cgroup; call before that is unmounted. */
-export function openCgroupRoots(
-  mountinfo = readFileSync('/proc/self/mountinfo', 'utf8'),
-): CgroupRoots {
-  const points = mountinfo.split('\n').flatMap((line) => {
-    const [before = '', after = ''] = line.split(' - ');
-    const [point, type, controllers] = [
-      before.split(' ')[4],
-      after.split(' ')[0],
-      after.split(' ')[2],
-    ];
+export function openCgroupRoots(): CgroupRoots {
+  const points = parseMounts()
     // A new group of version 1 has no processors until it is given some.
-    const isOurs = type === 'cgroup2' || (type === 'cgroup' && !controllers?.includes('cpuset'));
-    return point?.startsWith('/sys/fs/cgroup') && isOurs ? [point] : [];
-  });
+    .filter(({ point, options }) => point.startsWith(CGROUPS) && !options.includes('cpuset'))
+    .map(({ point }) => point);
   return {
     paths: points.map((point) => `/proc/self/fd/${openSync(point, constants.O_DIRECTORY)}`),
   };
 }
 
-export function closeCgroupRoots({ paths }: CgroupRoots): void {
-  for (const path of paths) closeSync(Number(posix.basename(path)));
+/** https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html */
+function parseMounts(): { point: string; options: string }[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      const [before = '', after = ''] = line.split(' - ');
+      const [point] = before.split(' ').slice(4);
+      const [type, , options = ''] = after.split(' ');
+      return point !== undefined && (type === 'cgroup' || type === 'cgroup2')
+        ? [{ point, options }]
+        : [];
+    });
 }
 
 /** @throws TsbuildError `UNSUPPORTED_HOST` if groups cannot be made here. */

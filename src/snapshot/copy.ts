@@ -40,6 +40,7 @@ export function createCopySnapshotter(options: CopyOptions): Snapshotter {
         complete: true,
       };
     },
+    take: () => undefined,
     remove: (snapshot) => {
       unmount(snapshot.root);
       discard(snapshot.directory, options.trash);

@@ -61,6 +61,11 @@ export interface Snapshotter {
    * until `remove`.
    */
   changes(snapshot: Snapshot): Changes;
+  /**
+   * Where what was written lies as a directory in overlay's language, if it does. The snapshot is unmounted, and the directory
+   * may be moved away; then only `remove` is left to be called.
+   */
+  take(snapshot: Snapshot): string | undefined;
   /** Unmounts and forgets. Returns at once; freeing the disk space may take longer, see trash.ts. Idempotent. */
   remove(snapshot: Snapshot): void;
 }

@@ -157,6 +157,24 @@ export function snapshotterContract(
       snapshots.remove(snapshot);
     });
 
+    it('gives what was written away, if it has it apart', () => {
+      const { snapshots, lowerOf, store, directory } = setUp();
+      const lower = lowerOf(store, baseOf(store));
+      const snapshot = snapshots.prepare('s', [lower]);
+      rmSync(join(snapshot.root, 'a/b'), { recursive: true });
+      writeFileSync(join(snapshot.root, 'new'), 'new');
+      const taken = snapshots.take(snapshot);
+      if (taken !== undefined) {
+        renameSync(taken, join(directory, 'kept'));
+        const view = snapshots.view('v', [lower, join(directory, 'kept')]);
+        expect(readdirSync(view.root)).toEqual(['a', 'l', 'new']);
+        expect(readdirSync(join(view.root, 'a'))).toEqual(['c']);
+        snapshots.remove(view);
+      }
+      snapshots.remove(snapshot);
+      expect(existsSync(snapshot.directory)).toBe(false);
+    });
+
     it('leaves nothing behind but trash, and can be told so twice', () => {
       const { snapshots, lowerOf, store, directory, trash } = setUp();
       const snapshot = snapshots.prepare('s', [lowerOf(store, baseOf(store))]);

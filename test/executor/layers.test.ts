@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readIndex } from '../../src/layer/index-file.ts';
 import type { LayerInput } from '../../src/layer/layer.ts';
@@ -219,6 +220,23 @@ describe.each(USERS)('the layer of a run by %s', (user) => {
     const long = 'n'.repeat(255);
     const run = await builder.run(`mkdir -p /${long}/${long}; touch /${long}/${long}/${long}`);
     expect(paths(run)).toEqual([long, `${long}/${long}`, `${long}/${long}/${long}`]);
+  });
+
+  it('has the same files for the next run as for one on another machine', async () => {
+    const first = await builder.run(
+      'mkdir /d /d/sub; echo a > /d/a; ln /d/a /d/b; chown 3:4 /d/a; chmod 2755 /d; mkfifo /d/f; rm /etc/group',
+    );
+    const script = 'ls -lanR --full-time /d | grep -v " ..$"; ls /etc; cat /d/b';
+    const layers = [home.base, first.layer!];
+    const here = await builder.run({ ...shell(script), layers });
+    const hex = first.layer!.diffID.slice('sha256:'.length);
+    for (const name of readdirSync(join(home.home, 'layers'))) {
+      if (name.startsWith(hex) && !name.endsWith('.index')) {
+        rmSync(join(home.home, 'layers', name), { recursive: true });
+      }
+    }
+    const there = await home.builder().run({ ...shell(script), layers });
+    expect(there).toMatchObject({ exitCode: 0, stderr: '', stdout: here.stdout });
   });
 
   it('stands on 200 others', async () => {
