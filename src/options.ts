@@ -47,6 +47,7 @@ export interface BuildOptions extends HostOptions {
   readonly buildContexts?: Readonly<Record<string, string>>;
   readonly target?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** `KEY=VALUE` for the manifest; `index:KEY=VALUE`, `manifest[linux/amd64]:KEY=VALUE` and the like for others. */
   readonly annotations?: readonly string[];
   readonly platforms?: readonly string[];
   readonly noCache?: boolean;
@@ -78,13 +79,25 @@ export interface BuildOptions extends HostOptions {
 export interface BuildResult {
   /** Of the manifest (of the index for several platforms). */
   readonly digest: string;
-  /** Digest of the image configuration. */
+  /** Digest of the image configuration; for several platforms that of the index. */
   readonly imageId: string;
   readonly descriptor: Descriptor;
   readonly names: readonly string[];
   readonly seconds: number;
   readonly steps: { readonly total: number; readonly cached: number };
   /** Digests of what was pushed, by name. */
+  readonly pushed: Readonly<Record<string, string>>;
+  /** What each output was, in their order. */
+  readonly outputs: readonly OutputResult[];
+}
+
+export interface OutputResult {
+  readonly type: OutputType;
+  /** Of the manifest or index that was written or pushed; none for mere files. */
+  readonly descriptor?: Descriptor;
+  /** Of one platform. */
+  readonly imageId?: string;
+  readonly names?: readonly string[];
   readonly pushed: Readonly<Record<string, string>>;
 }
 
@@ -120,6 +133,8 @@ export interface PushOptions extends HostOptions {
 export interface PushResult {
   readonly name: string;
   readonly digest: string;
+  /** What the registry has now. */
+  readonly descriptor: Descriptor;
 }
 
 export interface RunOptions extends HostOptions {

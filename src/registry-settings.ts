@@ -6,15 +6,18 @@ import type { ProxyOptions } from './registry/transport.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** A client with everything that was configured. */
+/** A client with everything that was configured, which holds `insecure` hosts for insecure beyond that. */
 export async function openRegistry(
   env: Env,
   onWarning: (message: string) => void,
+  insecure: readonly string[] = [],
 ): Promise<RegistryClient> {
   const { createRegistryClient } = await import('./registry/client.ts');
   const { createKeychain } = await import('./registry/credentials.ts');
+  const settings = await registrySettings(env);
   return createRegistryClient({
-    ...(await registrySettings(env)),
+    ...settings,
+    insecure: [...(settings.insecure ?? []), ...insecure],
     keychain: createKeychain({
       files: credentialFiles(env),
       env,

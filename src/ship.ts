@@ -3,6 +3,7 @@ import { type Environment, openEnvironment } from './environment.ts';
 import type { EventSink, StepInfo } from './events.ts';
 import { findStored } from './image/find.ts';
 import { findImage, type Image } from './image/image.ts';
+import type { LayerFormat } from './image/layer-form.ts';
 import { type PulledImage, pullImage } from './image/pull.ts';
 import { pushImage } from './image/push.ts';
 import type { Descriptor } from './oci/descriptor.ts';
@@ -15,6 +16,8 @@ import {
 } from './oci/reference.ts';
 import type { OperationContext } from './operation.ts';
 import type { PullOptions, PullResult, PushOptions, PushResult } from './options.ts';
+import type { RegistryClient } from './registry/client.ts';
+import { openRegistry } from './registry-settings.ts';
 import { asStep } from './step-events.ts';
 
 export async function performPull(
@@ -95,29 +98,46 @@ export async function performPush(
   return result;
 }
 
-export interface PushRequest {
+export interface PushRequest extends LayerFormat {
   readonly reference: string;
   /** The manifest or index to send. */
   readonly descriptor: Descriptor;
   readonly emit: EventSink;
   readonly signal: AbortSignal;
-  readonly compression?: 'gzip' | 'zstd' | 'none';
-  readonly compressionLevel?: number;
+  /** Without the tag of the reference. */
+  readonly byDigest?: boolean;
+  /** The registry may speak plain http, or have any certificate. */
+  readonly insecure?: boolean;
 }
 
 export async function pushReference(
   environment: Environment,
   request: PushRequest,
 ): Promise<PushResult> {
-  const { reference: text, ...rest } = request;
-  const reference = parseReference(text);
-  const target = (await environment.registry()).repository(reference);
+  const { reference: text, byDigest, insecure, ...rest } = request;
+  const { tag, ...untagged } = parseReference(text);
+  const reference = byDigest || tag === undefined ? untagged : { ...untagged, tag };
+  if (insecure) {
+    const warn = (message: string) => rest.emit({ type: 'warning', message });
+    await using client = await openRegistry(environment.env, warn, [reference.registry]);
+    return pushTo(environment, client, reference, rest);
+  }
+  return pushTo(environment, await environment.registry(), reference, rest);
+}
+
+async function pushTo(
+  environment: Environment,
+  client: RegistryClient,
+  reference: Reference,
+  request: Omit<PushRequest, 'reference'>,
+): Promise<PushResult> {
+  const target = client.repository(reference);
   const workers = await environment.workers();
   const { store } = environment;
-  const { descriptor } = await asStep(transferStep('push', reference), rest.emit, (step) =>
-    pushImage({ ...rest, store, target, reference, workers, step }),
+  const { descriptor } = await asStep(transferStep('push', reference), request.emit, (step) =>
+    pushImage({ ...request, store, target, reference, workers, step }),
   );
-  return { name: formatReference(reference), digest: descriptor.digest };
+  return { name: formatReference(reference), digest: descriptor.digest, descriptor };
 }
 
 function transferStep(kind: 'pull' | 'push', reference: Reference): StepInfo {

@@ -14,6 +14,8 @@ export interface ExportRequest {
   /** Names are full references; a descriptor may be that of an index. */
   readonly images: readonly SavedImage[];
   readonly destination: Destination | { readonly directory: string };
+  /** Of files: a directory for each platform, also for a single one; or none, also for several. */
+  readonly platformSplit?: boolean;
   readonly signal?: AbortSignal;
   /** Bytes written so far. */
   readonly onProgress?: (current: number) => void;

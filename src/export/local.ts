@@ -29,7 +29,7 @@ export function localExporter(store: Store): Exporter {
       }
       const root = openRoot(destination.directory);
       try {
-        for (const { prefix, tree } of platformTrees(store, images))
+        for (const { prefix, tree } of platformTrees(store, images, options.platformSplit))
           await writeTree(root, prefix, tree, options);
       } finally {
         fs.closeSync(root);

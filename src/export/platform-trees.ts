@@ -15,11 +15,15 @@ export interface PlatformTree {
 export function platformTrees(
   store: Store,
   images: readonly SavedImage[],
+  isSplit?: boolean,
 ): readonly PlatformTree[] {
   const manifests = images.flatMap(({ descriptor }) => listManifests(store, descriptor));
   return manifests.map((manifest) => {
     const { config, layers } = readImage(store, manifest);
     const names = [config.os, config.architecture, config.variant].filter((name) => name);
-    return { prefix: manifests.length > 1 ? names.join('_') : '', tree: stackTree(layers) };
+    return {
+      prefix: (isSplit ?? manifests.length > 1) ? names.join('_') : '',
+      tree: stackTree(layers),
+    };
   });
 }

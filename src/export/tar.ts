@@ -25,7 +25,7 @@ export function tarExporter(store: Store): Exporter {
         );
       }
       await using output = openOutput(destination, options);
-      for (const { prefix, tree } of platformTrees(store, images))
+      for (const { prefix, tree } of platformTrees(store, images, options.platformSplit))
         await writeTree(tree, prefix, output);
       await output.put(END_OF_ARCHIVE);
       output.commit();

@@ -18,6 +18,8 @@ export interface Planner {
   readonly globalArgs: ReadonlyMap<string, string>;
   readonly steps: Map<StepId, Step>;
   readonly images: PlanImage[];
+  /** With several platforms: steps by what they are, to be shared by the platforms that have the same. */
+  readonly known: Map<string, StepId>;
   /** Plans a stage, once. `path` holds the stages that wait for it, to find circles. */
   stageState(stage: Stage, path: readonly number[]): Promise<StageState>;
 }
@@ -27,14 +29,24 @@ export function stepId({ options, targetPlatform }: Planner, id: string): StepId
   return options.targetPlatforms.length > 1 ? `${formatPlatform(targetPlatform)} ${id}` : id;
 }
 
-/** Puts a step on top of a stage and returns its id. */
+/** Puts a step on top of a stage and returns its id, which is that of another platform's step if that is the very same. */
 export function addStep(
   planner: Planner,
   state: StageState,
   op: Op,
   step: { name: string; location: SourceLocation; inputs: readonly StepId[] },
 ): StepId {
+  const isShareable = planner.options.targetPlatforms.length > 1;
+  const what = isShareable
+    ? JSON.stringify([state.index, op, state.result, step.inputs, formatPlatform(state.platform)])
+    : '';
+  const known = planner.known.get(what);
+  if (known !== undefined) {
+    state.result = known;
+    return known;
+  }
   const id = stepId(planner, `${state.index}.${planner.steps.size}`);
+  if (isShareable) planner.known.set(what, id);
   const { noCache, noCacheFilter } = planner.options;
   planner.steps.set(id, {
     id,

@@ -8,7 +8,7 @@
 import type { Dockerfile } from '../dockerfile/parse.ts';
 import { checkStageReferences, findTarget, type Stage, splitStages } from '../dockerfile/stages.ts';
 import { locate, TsbuildError } from '../errors.ts';
-import { formatPlatform } from '../oci/platform.ts';
+import { formatPlatform, type Platform } from '../oci/platform.ts';
 import { globalArguments } from './global-args.ts';
 import { lower } from './lower.ts';
 import type { Lowering, PlanOptions } from './lowering.ts';
@@ -20,15 +20,15 @@ import type { StageState } from './stage-state.ts';
 import type { Plan, PlannedStage, StepId } from './step.ts';
 
 /**
- * Plans the target for each platform. Stages that do not depend on it, such as those on `$BUILDPLATFORM`, are planned once
- * for each and executed once: their steps have equal keys.
+ * Plans the target for each platform. Steps of stages that do not depend on it, such as those on `$BUILDPLATFORM`, are in the
+ * plan once, and shared.
  * @throws TsbuildError `DOCKERFILE_PARSE`, `DOCKERFILE_REFERENCE`, and what `resolveImage` throws
  */
 export async function planBuild(dockerfile: Dockerfile, options: PlanOptions): Promise<Plan> {
   const { stages, globalArgs } = splitStages(dockerfile);
   checkStageReferences(stages);
   const target = findTarget(stages, options.target);
-  const shared = { dockerfile, options, stages, steps: new Map(), images: [] };
+  const shared = { dockerfile, options, stages, steps: new Map(), images: [], known: new Map() };
   const targets: PlannedStage[] = [];
   for (const targetPlatform of options.targetPlatforms) {
     const values = globalArguments(dockerfile, globalArgs, options, targetPlatform);
@@ -101,13 +101,22 @@ async function planStage(
 
 /** `[build 3/7] RUN make`, once it is known how many there are. */
 function numberSteps(planner: Planner, ids: readonly StepId[], label: string): void {
-  const { options, targetPlatform } = planner;
-  const platform = options.targetPlatforms.length > 1 ? formatPlatform(targetPlatform) : '';
   for (const [at, id] of ids.entries()) {
     const step = planner.steps.get(id)!;
-    const prefix = [platform, label, `${at + 1}/${ids.length}`].filter(Boolean).join(' ');
+    // Shared with a platform that was planned before.
+    if (step.display !== step.name) continue;
+    const prefix = [platformLabel(planner, step.platform), label, `${at + 1}/${ids.length}`]
+      .filter(Boolean)
+      .join(' ');
     planner.steps.set(id, { ...step, display: `[${prefix}] ${step.name}` });
   }
+}
+
+/** `linux/amd64->linux/arm64` where what is built on one platform is built for another. */
+function platformLabel({ options, targetPlatform }: Planner, platform: Platform): string {
+  if (options.targetPlatforms.length === 1) return '';
+  const [own, target] = [platform, targetPlatform].map(formatPlatform);
+  return own === target ? target! : `${own}->${target}`;
 }
 
 function finished(state: StageState): PlannedStage {

@@ -45,7 +45,8 @@ export function isAttestation(descriptor: Descriptor): boolean {
 
 /**
  * The manifest that `descriptor` is, or that an index has for `platform`. Without `platform`, the only one that the store
- * has, else the one for this machine. @throws TsbuildError `PLATFORM`, `NOT_FOUND`, `MANIFEST`
+ * has, else the one for this machine. One that would serve does not stand in for a better one that the index has, and the
+ * store has not. @throws TsbuildError `PLATFORM`, `NOT_FOUND`, `MANIFEST`
  */
 export function selectManifest(
   store: Store,
@@ -58,7 +59,10 @@ export function selectManifest(
     withPlatform(store, manifest),
   );
   const only = platform === undefined && manifests.length === 1 ? manifests[0] : undefined;
-  const chosen = only ?? bestPlatform(manifests, platform ?? hostPlatform());
+  const wanted = platform ?? hostPlatform();
+  const absent = platform === undefined ? [] : absentManifests(store, descriptor);
+  const best = bestPlatform([...manifests, ...absent], wanted);
+  const chosen = only ?? (best && absent.includes(best) ? undefined : best);
   if (chosen === undefined) throw noSuchPlatform(name, manifests, platform ?? hostPlatform());
   return chosen;
 }
@@ -77,6 +81,16 @@ export function listManifests(
   return index.manifests
     .filter((child) => !isAttestation(child) && store.blobSize(child.digest) === child.size)
     .flatMap((child) => listManifests(store, child, depth + 1));
+}
+
+/** What the top index knows, and the store lacks. */
+function absentManifests(store: Store, { digest, mediaType }: Descriptor): readonly Descriptor[] {
+  if (!isIndexType(mediaType)) return [];
+  const index = parseManifestOrIndex(store.readBlob(digest), mediaType);
+  if (!isIndex(index)) return [];
+  return index.manifests.filter(
+    (child) => !isAttestation(child) && store.blobSize(child.digest) !== child.size,
+  );
 }
 
 /** An index need not say what its manifests are for; their configurations do. */

@@ -127,7 +127,17 @@ describe('several platforms', () => {
     expect(result.images.map((image) => image.platform.architecture)).toEqual(['amd64', 'arm64']);
     expect(runs(result).map((step) => step.display)).toEqual([
       '[linux/amd64 build 2/2] RUN make $TARGETARCH',
-      '[linux/arm64 build 2/2] RUN make $TARGETARCH',
+      '[linux/amd64->linux/arm64 build 2/2] RUN make $TARGETARCH',
+    ]);
+  });
+
+  it('share the steps that are the same for all', async () => {
+    const shared = text.replace('ARG TARGETARCH\n', 'RUN before\nARG TARGETARCH\n');
+    const result = await plan(shared, { targetPlatforms: [platform, arm] });
+    expect(runs(result).map((step) => step.display)).toEqual([
+      '[linux/amd64 build 2/3] RUN before',
+      '[linux/amd64 build 3/3] RUN make $TARGETARCH',
+      '[linux/amd64->linux/arm64 build 3/3] RUN make $TARGETARCH',
     ]);
   });
 
