@@ -1,4 +1,7 @@
-/** The command of a container: https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact */
+/**
+ * The command of a container:
+ * https://docs.docker.com/reference/dockerfile/#understand-how-cmd-and-entrypoint-interact
+ */
 import { TsbuildError } from '../errors.ts';
 import type { RunConfig } from '../oci/config.ts';
 

@@ -1,7 +1,7 @@
 /**
- * Running a container of an image in the foreground: what `docker run` does between its flags and the process. An image
- * says how it wants to run (its RunConfig), the caller changes what he likes, and {@link containerRequest} makes of both
- * what the executor understands. The container's changes are dropped with it.
+ * Running a container of an image in the foreground: what `docker run` does between its flags and the process. An
+ * image says how it wants to run (its RunConfig), the caller changes what he likes, and {@link containerRequest}
+ * makes of both what the executor understands. The container's changes are dropped with it.
  *
  *     const image = { layers, config, tree: stackTree(layers) };
  *     const { exitCode } = await runContainer(executor, image, { id, cwd, stdio: 'inherit' }, { signal });
@@ -71,7 +71,9 @@ export async function runContainer(
   return executor.run(request, call);
 }
 
-/** @throws TsbuildError `USAGE` for options that make no sense, `NOT_FOUND` for a user that the image does not have. */
+/**
+ * @throws TsbuildError `USAGE` for options that make no sense, `NOT_FOUND` for a user that the image does not have.
+ */
 export function containerRequest(image: ContainerImage, options: ContainerOptions): ExecRequest {
   const { id, stdio, tty = false } = options;
   const hostname = options.hostname ?? id.slice(0, 12);

@@ -1,4 +1,6 @@
-/** Docker's `--volume`: `source:target[:options]`. https://docs.docker.com/reference/cli/docker/container/run/#volume */
+/**
+ * Docker's `--volume`: `source:target[:options]`. https://docs.docker.com/reference/cli/docker/container/run/#volume
+ */
 import { isAbsolute, posix, resolve } from 'node:path';
 import { TsbuildError } from '../errors.ts';
 import type { ExecMount } from '../executor/protocol.ts';

@@ -1,4 +1,6 @@
-/** Removes files that nobody needs, in a process of its own: thousands of them would hold up the requests that run. */
+/**
+ * Removes files that nobody needs, in a process of its own: thousands of them would hold up the requests that run.
+ */
 import { TsbuildError } from '../errors.ts';
 import { runCommand } from '../host/process.ts';
 

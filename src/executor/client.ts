@@ -1,6 +1,6 @@
 /**
- * The build process's side of the executor: starts it when it is first needed, and again if it died. See protocol.ts for
- * what is promised, launch.ts for how it starts, connection.ts for how requests get there.
+ * The build process's side of the executor: starts it when it is first needed, and again if it died. See protocol.ts
+ * for what is promised, launch.ts for how it starts, connection.ts for how requests get there.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { TsbuildError } from '../errors.ts';

@@ -1,4 +1,6 @@
-/** A live executor: requests go to it, answers come back to who waits for them, and if it dies they all hear of it. */
+/**
+ * A live executor: requests go to it, answers come back to who waits for them, and if it dies they all hear of it.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { TsbuildError } from '../errors.ts';
 import { fromPlainError } from '../host/error-transport.ts';
@@ -114,7 +116,9 @@ function settle(
   else call?.reject(fromPlainError(message.error));
 }
 
-/** Waits for the answer also when aborted: it says that the container is dead. Then rejects with the signal's reason. */
+/**
+ * Waits for the answer also when aborted: it says that the container is dead. Then rejects with the signal's reason.
+ */
 async function abortable(
   result: Promise<ExecResult>,
   signal: AbortSignal | undefined,

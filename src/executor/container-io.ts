@@ -15,7 +15,8 @@ export function containerIO(request: ExecRequest): ContainerIO {
 function stdinOf(request: ExecRequest): ContainerIO['stdin'] {
   // Who has a terminal must be able to type Ctrl-C, which runc takes from it.
   if (request.stdin === false && request.tty !== true) return 'none';
-  // Only the process group in the foreground may read a terminal, and a container without a terminal of its own is not in it.
+  // Only the process group in the foreground may read a terminal, and a container without a terminal of its own is
+  // not in it.
   const isOurs = request.tty !== true && isatty(INHERITED.stdin);
   return isOurs ? new ReadStream(INHERITED.stdin) : INHERITED.stdin;
 }

@@ -1,4 +1,7 @@
-/** The mounts of a request, as the runtime wants them. What must exist for that is made here: files, and views of layers. */
+/**
+ * The mounts of a request, as the runtime wants them. What must exist for that is made here: files, and views of
+ * layers.
+ */
 import { chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf, TsbuildError } from '../errors.ts';

@@ -1,6 +1,6 @@
 /**
- * The ids of a user namespace: its root is the user, and the ids from 1 on are those that the administrator has given the
- * user in /etc/subuid and /etc/subgid. https://man7.org/linux/man-pages/man5/subuid.5.html
+ * The ids of a user namespace: its root is the user, and the ids from 1 on are those that the administrator has given
+ * the user in /etc/subuid and /etc/subgid. https://man7.org/linux/man-pages/man5/subuid.5.html
  */
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';

@@ -1,14 +1,14 @@
 /**
- * Starts the executor in its own mount and pid namespaces and, without root, its own user namespace and, to be allowed to
- * mount cgroups, cgroup namespace.
+ * Starts the executor in its own mount and pid namespaces and, without root, its own user namespace and, to be
+ * allowed to mount cgroups, cgroup namespace.
  *
  * Nothing may outlive us. Each process of the chain that leads to the executor asks the kernel to be killed when its
  * parent dies, and the executor is the first process of its pid namespace: with it dies everything in there.
  *
  *     tsbuild ─ setpriv ⇒ unshare ─ node executor.cjs ─ runc ─ container
  *
- * (⇒ is an exec, ─ a child.) Without root, a process in a new user namespace waits until we have mapped ids to it, which
- * only newuidmap may do, and is root in there from its next exec on.
+ * (⇒ is an exec, ─ a child.) Without root, a process in a new user namespace waits until we have mapped ids to it,
+ * which only newuidmap may do, and is root in there from its next exec on.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';

@@ -1,6 +1,6 @@
 /**
- * Entry of the executor: the process, first of its pid namespace, started by launch.ts and spoken to by client.ts, and
- * the worker threads of that process.
+ * Entry of the executor: the process, first of its pid namespace, started by launch.ts and spoken to by client.ts,
+ * and the worker threads of that process.
  */
 import { isMainThread } from 'node:worker_threads';
 import { serveTasks } from '../host/worker-thread.ts';

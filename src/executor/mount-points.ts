@@ -1,7 +1,7 @@
 /**
  * Places in a root filesystem on which something will be mounted. The runtime would make what is missing, and the
- * step's layer would hold it. So we make it, with as little trace as possible, and take it away afterwards, unless the
- * container has put something there. What stays is what stays with Docker: /dev, /proc and /sys.
+ * step's layer would hold it. So we make it, with as little trace as possible, and take it away afterwards, unless
+ * the container has put something there. What stays is what stays with Docker: /dev, /proc and /sys.
  */
 import {
   chmodSync,

@@ -1,8 +1,8 @@
 /**
- * What the build process and the executor say to each other: plain data over Node's IPC channel with structured clone.
- * The executor is one child process in its own mount and pid namespace (and, without root, its own user namespace). It
- * mounts, runs runc, and turns the overlay's upper directory into a layer. When either side dies, by any signal, the
- * kernel drops the mounts and kills the containers.
+ * What the build process and the executor say to each other: plain data over Node's IPC channel with structured
+ * clone. The executor is one child process in its own mount and pid namespace (and, without root, its own user
+ * namespace). It mounts, runs runc, and turns the overlay's upper directory into a layer. When either side dies, by
+ * any signal, the kernel drops the mounts and kills the containers.
  */
 import type { Layer } from '../layer/layer.ts';
 
@@ -113,8 +113,8 @@ export interface ExecOptions {
 /** The build process's side of it. Starting is lazy: the process exists from the first `run` on. */
 export interface Executor extends AsyncDisposable {
   /**
-   * Runs one process to its end. Several may run at once. Rejects with `signal.reason` when aborted, after the container
-   * is dead and unmounted. @throws TsbuildError `UNSUPPORTED_HOST`, `EXECUTOR`, `STORE`, `DISK_FULL`
+   * Runs one process to its end. Several may run at once. Rejects with `signal.reason` when aborted, after the
+   * container is dead and unmounted. @throws TsbuildError `UNSUPPORTED_HOST`, `EXECUTOR`, `STORE`, `DISK_FULL`
    */
   run(request: ExecRequest, options?: ExecOptions): Promise<ExecResult>;
   /** Passes a signal to the container's first process. Unknown ids are ignored. */
@@ -122,8 +122,9 @@ export interface Executor extends AsyncDisposable {
   /** Starts the process ahead of the first `run`, so that its start overlaps other work. Never rejects. */
   warm(): void;
   /**
-   * Removes files and directories with all that is in them, whoever's they are: without root, what containers wrote belongs
-   * to ids that only the executor's user namespace can act for. @throws TsbuildError `EXECUTOR`, `UNSUPPORTED_HOST`
+   * Removes files and directories with all that is in them, whoever's they are: without root, what containers wrote
+   * belongs to ids that only the executor's user namespace can act for. @throws TsbuildError `EXECUTOR`,
+   * `UNSUPPORTED_HOST`
    */
   remove(paths: readonly string[]): Promise<void>;
 }
@@ -134,8 +135,9 @@ export interface ExecutorOptions {
   /** File of the executor's entry (`dist/executor.cjs`). */
   readonly entry: string;
   /**
-   * Of it, `PATH` is used, to find runc and the tools that make namespaces; without it, the usual directories are. And
-   * `TSBUILD_MOUNT_FORM`, for tests: `erofs`, `erofs-loop`, `directory` or `copy` instead of the best that works here.
+   * Of it, `PATH` is used, to find runc and the tools that make namespaces; without it, the usual directories are.
+   * And `TSBUILD_MOUNT_FORM`, for tests: `erofs`, `erofs-loop`, `directory` or `copy` instead of the best that works
+   * here.
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** For what deserves to be told: a fallback to a slower form, an old kernel. */

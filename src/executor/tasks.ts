@@ -59,7 +59,8 @@ export function executorTasks() {
     /** {@link LowerTask} to {@link Lower}; reports warnings. */
     'executor.lower': (task: LowerTask, { report }): Lower => prepareLower(task, report),
     /**
-     * {@link TopTask} to a directory that is to be the uppermost lower, see `overlayTop`; `undefined` if none is needed.
+     * {@link TopTask} to a directory that is to be the uppermost lower, see `overlayTop`; `undefined` if none is
+     * needed.
      */
     'executor.top': ({ layers, temp, rootless }: TopTask): string | undefined => {
       const index = overlayTop(layers, read);

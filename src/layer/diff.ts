@@ -1,11 +1,11 @@
 /**
- * What a RUN changed, as a layer. A snapshot tells which paths were written (snapshot/snapshotter.ts); much of that may
- * be as it was before: files written again with the same bytes, directories copied up because something below them
- * changed. That does not enter the layer, so what a step really did is what is stored, pushed and pulled.
+ * What a RUN changed, as a layer. A snapshot tells which paths were written (snapshot/snapshotter.ts); much of that
+ * may be as it was before: files written again with the same bytes, directories copied up because something below
+ * them changed. That does not enter the layer, so what a step really did is what is stored, pushed and pulled.
  *
  * A path is as before if type, mode, owner, size, time, link target, device, xattrs and content are; the content is
- * compared last, by its hash, and only of files that agree in all else. With SOURCE_DATE_EPOCH times are compared as they
- * will be written.
+ * compared last, by its hash, and only of files that agree in all else. With SOURCE_DATE_EPOCH times are compared as
+ * they will be written.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -35,8 +35,8 @@ export function writeChanges(
 }
 
 /**
- * The changes that make a difference to `parent`. A directory that holds one is among them even if it is as before: who
- * applies the layer must not have to guess its mode and owner.
+ * The changes that make a difference to `parent`. A directory that holds one is among them even if it is as before:
+ * who applies the layer must not have to guess its mode and owner.
  */
 export function diffChanges(
   { paths, complete }: Changes,
@@ -70,8 +70,8 @@ interface Diff {
 }
 
 /**
- * Appends the differences below `directory`, and returns how many paths there are as before. `replaced`: the directory
- * is a new one, where the parent has one too; so what is not in it now is deleted.
+ * Appends the differences below `directory`, and returns how many paths there are as before. `replaced`: the
+ * directory is a new one, where the parent has one too; so what is not in it now is deleted.
  */
 function diffDirectory(
   diff: Diff,

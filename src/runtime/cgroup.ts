@@ -1,10 +1,10 @@
 /**
- * Control groups below one that the caller names (`--cgroup-parent`): the only case in which a container gets one. The
- * hierarchies are reached through descriptors that were opened before the executor unmounted them from its own sight, so
- * runc finds nothing to manage.
+ * Control groups below one that the caller names (`--cgroup-parent`): the only case in which a container gets one.
+ * The hierarchies are reached through descriptors that were opened before the executor unmounted them from its own
+ * sight, so runc finds nothing to manage.
  *
- * Only an empty group can be removed, and one that a killed executor left is empty: whoever makes the next one below the
- * same parent takes it away.
+ * Only an empty group can be removed, and one that a killed executor left is empty: whoever makes the next one below
+ * the same parent takes it away.
  */
 import {
   constants,

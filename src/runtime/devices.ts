@@ -1,4 +1,7 @@
-/** The device nodes that every container has: https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config-linux.md#default-devices */
+/**
+ * The device nodes that every container has:
+ * https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config-linux.md#default-devices
+ */
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { makedev, mknod, S_IFCHR } from '../host/syscalls.ts';
@@ -16,8 +19,8 @@ const DEVICES: Readonly<Record<string, readonly [major: number, minor: number]>>
 export type DeviceNodes = ReadonlyMap<string, string>;
 
 /**
- * Makes the nodes in `directory`, which must be on a mount that allows devices. A container gets nodes of its own, not the
- * host's: its root may change their mode.
+ * Makes the nodes in `directory`, which must be on a mount that allows devices. A container gets nodes of its own,
+ * not the host's: its root may change their mode.
  */
 export function makeDevices(directory: string): DeviceNodes {
   mkdirSync(directory, { mode: 0o700 });
@@ -32,5 +35,8 @@ export function makeDevices(directory: string): DeviceNodes {
   return nodes;
 }
 
-/** For a user namespace: it can make no nodes, but its root is nobody to the host's, which the runtime mounts by itself. */
+/**
+ * For a user namespace: it can make no nodes, but its root is nobody to the host's, which the runtime mounts by
+ * itself.
+ */
 export const NO_DEVICES: DeviceNodes = new Map();

@@ -88,7 +88,9 @@ function bindDevice([destination, source]: readonly [string, string]): RuntimeMo
   return { destination, type: 'bind', source, options: ['bind'] };
 }
 
-/** sysfs shows a network namespace, so only who owns that may mount it: not a user namespace on the host's network. */
+/**
+ * sysfs shows a network namespace, so only who owns that may mount it: not a user namespace on the host's network.
+ */
 function sys(spec: ContainerSpec, abilities: Abilities): RuntimeMount {
   const options = [...QUIET, ...(spec.security === 'insecure' ? ['rw'] : ['ro'])];
   return abilities.rootless && spec.network === 'host'

@@ -61,8 +61,8 @@ function start(options: RuncOptions, id: string, bundle: string, run: RunOptions
   const child = spawn(file!, args, {
     env: options.env,
     stdio: [input, stdout, stderr, run.cgroup === undefined ? 'ignore' : 'pipe'],
-    // A terminal's Ctrl-C goes to its whole process group, and runc would pass it on once more. Only a container with a
-    // terminal of its own, for which runc reads ours, must stay in the group that may read.
+    // A terminal's Ctrl-C goes to its whole process group, and runc would pass it on once more. Only a container with
+    // a terminal of its own, for which runc reads ours, must stay in the group that may read.
     detached: run.terminal !== true,
   });
   if (child.stdin !== null && typeof stdin === 'object') {
@@ -103,7 +103,9 @@ function pump(stream: Readable | null, name: 'stdout' | 'stderr', run: RunOption
 
 type Exit = readonly [status: number | null, signal: NodeJS.Signals | null];
 
-/** Waits for the end of runc and of its streams. `onDeath` is called if runc was killed, while the container may live. */
+/**
+ * Waits for the end of runc and of its streams. `onDeath` is called if runc was killed, while the container may live.
+ */
 async function ended(child: ChildProcess, onDeath: () => void): Promise<Exit> {
   child.once('exit', (_, signal) => {
     if (signal !== null) onDeath();

@@ -1,12 +1,12 @@
 /**
- * Running a container: what shall run is a {@link ContainerSpec}, plain data; spec.ts makes the OCI runtime's config.json
- * of it, and a {@link Runtime} runs that to its end. The one implementation is runc.ts.
+ * Running a container: what shall run is a {@link ContainerSpec}, plain data; spec.ts makes the OCI runtime's
+ * config.json of it, and a {@link Runtime} runs that to its end. The one implementation is runc.ts.
  *
- * Isolation is Docker's default: its capabilities (capabilities.ts), its masked and read-only paths, a seccomp profile
- * (seccomp.ts), and pid, ipc, uts, mount and cgroup namespaces of its own. One thing is different: access to devices
- * is not limited by a device cgroup, but by mounting everything `nodev`, save for the few nodes of /dev that everybody
- * has. So a container needs no cgroup of its own: none is made unless limits are asked for, none can be left behind, and a
- * machine on which we may not write cgroups will do.
+ * Isolation is Docker's default: its capabilities (capabilities.ts), its masked and read-only paths, a seccomp
+ * profile (seccomp.ts), and pid, ipc, uts, mount and cgroup namespaces of its own. One thing is different: access to
+ * devices is not limited by a device cgroup, but by mounting everything `nodev`, save for the few nodes of /dev that
+ * everybody has. So a container needs no cgroup of its own: none is made unless limits are asked for, none can be
+ * left behind, and a machine on which we may not write cgroups will do.
  */
 import type { Readable } from 'node:stream';
 import type { Cgroup } from './cgroup.ts';

@@ -1,12 +1,13 @@
 /**
- * The seccomp filter: what is not listed is refused with EPERM. It admits what Docker's default profile is documented to
- * admit (https://docs.docker.com/engine/security/seccomp/): ordinary programs, compilers, package managers, debuggers and
- * language runtimes notice nothing; what remains out is what makes namespaces, mounts, keys, modules, clocks and other
- * things of the kernel itself. Some calls come back with the capability that the kernel asks for anyway.
+ * The seccomp filter: what is not listed is refused with EPERM. It admits what Docker's default profile is documented
+ * to admit (https://docs.docker.com/engine/security/seccomp/): ordinary programs, compilers, package managers,
+ * debuggers and language runtimes notice nothing; what remains out is what makes namespaces, mounts, keys, modules,
+ * clocks and other things of the kernel itself. Some calls come back with the capability that the kernel asks for
+ * anyway.
  *
- * Two refusals are answered with ENOSYS, "there is no such call": clone3, whose flags lie in memory where no filter can
- * read them, so that libc falls back to clone; and whatever is newer than the newest call listed here, which runc does
- * by itself.
+ * Two refusals are answered with ENOSYS, "there is no such call": clone3, whose flags lie in memory where no filter
+ * can read them, so that libc falls back to clone; and whatever is newer than the newest call listed here, which runc
+ * does by itself.
  */
 export interface SeccompProfile {
   readonly defaultAction: string;
@@ -148,7 +149,10 @@ const BY_ARCHITECTURE: Readonly<Record<string, string>> = {
   riscv64: 'riscv_flush_icache riscv_hwprobe',
 };
 
-/** The machine's own kind, and those whose programs it runs as well: https://man7.org/linux/man-pages/man2/seccomp.2.html */
+/**
+ * The machine's own kind, and those whose programs it runs as well:
+ * https://man7.org/linux/man-pages/man2/seccomp.2.html
+ */
 const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
   x64: ['X86_64', 'X86', 'X32'],
   ia32: ['X86'],

@@ -47,8 +47,8 @@ function processOf(spec: ContainerSpec, capabilities: readonly string[]): Record
 }
 
 /**
- * Own namespaces of every kind, save the network on request; not the user namespace: if there is one, we are in it. Groups
- * of version 1 are not hidden, as with Docker.
+ * Own namespaces of every kind, save the network on request; not the user namespace: if there is one, we are in it.
+ * Groups of version 1 are not hidden, as with Docker.
  */
 function namespacesOf(spec: ContainerSpec, abilities: Abilities): { type: string }[] {
   const types = ['pid', 'ipc', 'uts', 'mount'];
@@ -75,8 +75,8 @@ const MASKED = [
 const READONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /**
- * JSON in which limits are integers of 64 bits, that JavaScript's numbers are not. A quote inside a string is escaped, so
- * no argument can be taken for the place where they go.
+ * JSON in which limits are integers of 64 bits, that JavaScript's numbers are not. A quote inside a string is
+ * escaped, so no argument can be taken for the place where they go.
  */
 function stringify(config: unknown, limits: readonly Rlimit[]): string {
   const rows = limits.map(

@@ -1,4 +1,6 @@
-/** What runc's complaint means when a container did not start: the fault of what was to be run, or of this machine. */
+/**
+ * What runc's complaint means when a container did not start: the fault of what was to be run, or of this machine.
+ */
 import { TsbuildError } from '../errors.ts';
 import type { ContainerExit } from './runtime.ts';
 

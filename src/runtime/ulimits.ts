@@ -32,7 +32,8 @@ export interface Rlimit {
 
 /**
  * The limits of config.json. Without CAP_SYS_RESOURCE nobody can raise a hard limit, so there what was inherited
- * bounds what is asked for. @throws TsbuildError `USAGE` for a name that is no limit, or a soft limit above the hard one.
+ * bounds what is asked for. @throws TsbuildError `USAGE` for a name that is no limit, or a soft limit above the hard
+ * one.
  */
 export function rlimits(ulimits: readonly Ulimit[], abilities: Abilities): Rlimit[] {
   const mayRaise = !abilities.rootless && abilities.capabilities.has('CAP_SYS_RESOURCE');

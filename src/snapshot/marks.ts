@@ -1,4 +1,7 @@
-/** Overlay's language for deletions: https://docs.kernel.org/filesystems/overlayfs.html#whiteouts-and-opaque-directories */
+/**
+ * Overlay's language for deletions:
+ * https://docs.kernel.org/filesystems/overlayfs.html#whiteouts-and-opaque-directories
+ */
 import { fsPath } from '../host/path-bytes.ts';
 import { lgetxattr } from '../host/syscalls.ts';
 import type { FileNode } from '../tree/file-tree.ts';

@@ -72,8 +72,8 @@ export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
 }
 
 /**
- * Images have the same layer twice, the empty one above all, and overlayfs refuses that (ELOOP). Only the uppermost counts:
- * whatever a lower one shows or hides, the upper one does too.
+ * Images have the same layer twice, the empty one above all, and overlayfs refuses that (ELOOP). Only the uppermost
+ * counts: whatever a lower one shows or hides, the upper one does too.
  */
 function withoutRepeats(lowers: readonly string[]): string[] {
   return [...new Set(lowers.toReversed())].reverse();
@@ -96,8 +96,8 @@ export function probeOverlay(options: OverlayOptions): Error | undefined {
 }
 
 /**
- * The options of mount(2) must fit into one page, and 60 paths of a store would fill it. So each lower directory gets a
- * short link, and the mount is made from the directory of the links.
+ * The options of mount(2) must fit into one page, and 60 paths of a store would fill it. So each lower directory gets
+ * a short link, and the mount is made from the directory of the links.
  */
 function createOverlayMounts(options: OverlayOptions) {
   const directory = join(options.directory, '.lowers');

@@ -7,13 +7,14 @@
  *     const layer = diff(snapshots.changes(snapshot), parent);
  *     snapshots.remove(snapshot);
  *
- * Layers come as a snapshotter wants them: as directories in overlay's own language (0:0 devices for deletions, the xattr
- * `overlay.opaque`), or by any name that it can make files of. They are never written to. `prepare` gives a writable
- * snapshot, `view` one whose layers are only looked at. How the writes are kept apart is the snapshotter's secret: overlay.ts uses the kernel's overlayfs, copy.ts
- * copies everything. Both are held to one suite, test/contract/snapshotter.ts.
+ * Layers come as a snapshotter wants them: as directories in overlay's own language (0:0 devices for deletions, the
+ * xattr `overlay.opaque`), or by any name that it can make files of. They are never written to. `prepare` gives a
+ * writable snapshot, `view` one whose layers are only looked at. How the writes are kept apart is the snapshotter's
+ * secret: overlay.ts uses the kernel's overlayfs, copy.ts copies everything. Both are held to one suite,
+ * test/contract/snapshotter.ts.
  *
- * A snapshot is plain data, so another thread can be asked for its changes. All calls are synchronous; mounts belong to
- * the mount namespace of the process, and vanish with it.
+ * A snapshot is plain data, so another thread can be asked for its changes. All calls are synchronous; mounts belong
+ * to the mount namespace of the process, and vanish with it.
  */
 import type { FileNode } from '../tree/file-tree.ts';
 
@@ -57,13 +58,13 @@ export interface Snapshotter {
   /** A root of `lowers` that cannot be written to. */
   view(key: string, lowers: readonly string[]): Snapshot;
   /**
-   * What was written since `prepare`, and perhaps some of what was not. Contents point into the snapshot, so they last
-   * until `remove`.
+   * What was written since `prepare`, and perhaps some of what was not. Contents point into the snapshot, so they
+   * last until `remove`.
    */
   changes(snapshot: Snapshot): Changes;
   /**
-   * Where what was written lies as a directory in overlay's language, if it does. The snapshot is unmounted, and the directory
-   * may be moved away; then only `remove` is left to be called.
+   * Where what was written lies as a directory in overlay's language, if it does. The snapshot is unmounted, and the
+   * directory may be moved away; then only `remove` is left to be called.
    */
   take(snapshot: Snapshot): string | undefined;
   /** Unmounts and forgets. Returns at once; freeing the disk space may take longer, see trash.ts. Idempotent. */

@@ -1,6 +1,7 @@
 /**
- * What every way to make a root filesystem owes. Each implementation's test calls this, in a mount namespace of its own.
- * That its changes are right is judged by what they are for: a layer made of them, put on top, shows the same files.
+ * What every way to make a root filesystem owes. Each implementation's test calls this, in a mount namespace of its
+ * own. That its changes are right is judged by what they are for: a layer made of them, put on top, shows the same
+ * files.
  */
 import {
   chmodSync,
@@ -255,7 +256,10 @@ function perform([verb, path, other]: Action, root: string): void {
   }
 }
 
-/** Overlayfs shows hard links of lower layers as files of their own once they are written to. The root belongs to nobody. */
+/**
+ * Overlayfs shows hard links of lower layers as files of their own once they are written to. The root belongs to
+ * nobody.
+ */
 function withoutLinks(seeing: ReturnType<typeof readBack>) {
   return Object.entries(seeing)
     .filter(([path]) => path !== '')

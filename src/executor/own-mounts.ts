@@ -1,0 +1,49 @@
+/** Mounts of the executor's own, which only it and its containers see. */
+import { mkdirSync } from 'node:fs';
+import { errnoOf, TsbuildError } from '../errors.ts';
+import {
+  MNT_DETACH,
+  MS_BIND,
+  MS_NODEV,
+  MS_NOEXEC,
+  MS_NOSUID,
+  MS_RDONLY,
+  MS_REMOUNT,
+  mount,
+  umount,
+} from '../host/syscalls.ts';
+import { CGROUPS, cgroupMounts } from '../runtime/cgroup.ts';
+
+/**
+ * Bundles with secrets and device nodes, and the runtime's state: in memory, seen by nobody else, and gone with this
+ * process.
+ */
+export function mountPrivate(directory: string): void {
+  mkdirSync(directory);
+  try {
+    mount('tmpfs', directory, 'tmpfs', MS_NOSUID, 'mode=700');
+  } catch (cause) {
+    throw new TsbuildError('UNSUPPORTED_HOST', 'mount a tmpfs in the executor', { cause });
+  }
+}
+
+/**
+ * Containers get no cgroup of their own, see runtime/runtime.ts. runc makes one where it can, finds the hierarchies
+ * wherever they are mounted, and fails if none is. So it shall see one that nobody can write to: that of version 2,
+ * which every kernel has. Flags of a mount of its own, since those of the filesystem would be everybody's.
+ */
+export function hideCgroups(): void {
+  for (const point of cgroupMounts().reverse()) tryTo(() => umount(point, MNT_DETACH));
+  const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  tryTo(() => mount('cgroup2', CGROUPS, 'cgroup2', flags));
+  tryTo(() => mount('', CGROUPS, '', MS_BIND | MS_REMOUNT | MS_RDONLY | flags));
+}
+
+/** A user namespace cannot unmount what the host mounted, but cannot write to it either. */
+function tryTo(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  }
+}
