@@ -59,8 +59,6 @@ export function lowerEnv(lowering: Lowering, { pairs, location }: Env): void {
       [expand(lowering, key, location), expand(lowering, value, location)] as const,
   );
   for (const [name, value] of values) {
-    if (name === '')
-      throw new TsbuildError('DOCKERFILE_PARSE', 'ENV names can not be blank', { location });
     state.env.set(name, value);
     state.config.Env = withEnv(state.config.Env, name, value);
   }
@@ -73,9 +71,6 @@ export function lowerLabel(lowering: Lowering, { pairs, location }: Label): void
     ({ key, value }) =>
       [expand(lowering, key, location), expand(lowering, value, location)] as const,
   );
-  if (values.some(([name]) => name === '')) {
-    throw new TsbuildError('DOCKERFILE_PARSE', 'LABEL names can not be blank', { location });
-  }
   state.config.Labels = { ...state.config.Labels, ...Object.fromEntries(values) };
   remember(lowering, `LABEL ${values.map(([name, value]) => `${name}=${value}`).join(' ')}`);
 }

@@ -32,7 +32,8 @@ export async function lowerTransfer(lowering: Lowering, transfer: Copy | Add): P
     ...(transfer.chmod === undefined ? {} : { chmod: word(transfer.chmod) }),
     link: transfer.link,
     parents: transfer.kind === 'copy' && transfer.parents,
-    exclude: transfer.exclude.map(word),
+    // As in the engine, the patterns are taken as written.
+    exclude: transfer.exclude,
     ...(transfer.kind === 'add' ? addOptions(transfer, word) : {}),
   };
   const name = transfer.original.replace(/\s+/g, ' ').trim();

@@ -1,4 +1,5 @@
 /** EXPOSE words: `port[-port][/protocol]`, with what `docker run -p` allows in front of it ignored. */
+import { isIP } from 'node:net';
 import { TsbuildError } from '../errors.ts';
 
 const PROTOCOLS = new Set(['tcp', 'udp', 'sctp']);
@@ -9,8 +10,18 @@ export function exposedPorts(word: string): string[] {
   const protocol = (protocolWord || 'tcp').toLowerCase();
   if (more.length > 0 || !PROTOCOLS.has(protocol))
     throw invalid(word, `unknown protocol ${JSON.stringify(protocolWord)}`);
-  const [first, last] = portRange(word, ports.slice(ports.lastIndexOf(':') + 1));
+  const [first, last] = portRange(word, withoutHost(word, ports));
   return Array.from({ length: last - first + 1 }, (_, offset) => `${first + offset}/${protocol}`);
+}
+
+/** `[ip:][hostPort:]containerPort`: what comes before the last colon has no meaning here, but has to be right. */
+function withoutHost(word: string, text: string): string {
+  const [, ip, host, container] = /^(?:(?:(\[[^\]]*\]|[^:]*):)?([^:]*):)?([^:]*)$/.exec(text) ?? [];
+  if (container === undefined) throw invalid(word, 'too many colons');
+  if (host) portRange(word, host);
+  if (ip && isIP(ip.replace(/^\[|\]$/g, '')) === 0)
+    throw invalid(word, `${JSON.stringify(ip)} is not an IP address`);
+  return container;
 }
 
 function portRange(word: string, text: string): [number, number] {

@@ -20,6 +20,16 @@ const ARCHITECTURES: Record<string, { architecture: string; variant?: string }> 
   loong64: { architecture: 'loong64' },
 };
 
+/** What one word alone may name; Go's lists, as containerd has them. */
+const SYSTEMS =
+  'aix android darwin dragonfly freebsd illumos ios js linux macos netbsd openbsd plan9 solaris windows'.split(
+    ' ',
+  );
+const KNOWN_ARCHITECTURES =
+  '386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm'.split(
+    ' ',
+  );
+
 /** Canonical form: usual aliases resolved; `arm64/v8` and `arm` without variant (`v7`) made explicit or dropped. */
 export function normalizePlatform(platform: Platform): Platform {
   const alias = ARCHITECTURES[platform.architecture.toLowerCase()];
@@ -44,10 +54,16 @@ export function parsePlatform(text: string, host: Platform = hostPlatform()): Pl
   if (parts.length === 1) {
     const word = parts[0]!.toLowerCase();
     if (word === 'local') return host;
-    if (['linux', 'windows', 'darwin', 'macos', 'freebsd'].includes(word)) {
-      return normalizePlatform({ ...host, os: word });
-    }
-    return normalizePlatform({ os: host.os, architecture: word });
+    if (SYSTEMS.includes(word)) return normalizePlatform({ ...host, os: word });
+    const platform = normalizePlatform({ os: host.os, architecture: word });
+    if (KNOWN_ARCHITECTURES.includes(platform.architecture)) return platform;
+    throw new TsbuildError(
+      'PLATFORM',
+      `unknown operating system or architecture: ${JSON.stringify(text)}`,
+      {
+        hint: 'write it as os/arch, for instance linux/amd64',
+      },
+    );
   }
   const [os, architecture, variant] = parts as [string, string, string?];
   return normalizePlatform({ os, architecture, ...(variant ? { variant } : {}) });

@@ -292,7 +292,7 @@ describe('bad input', () => {
       'stages that wait for each other',
       'FROM busybox AS a\nCOPY --from=b /x /y\nFROM busybox AS b\nCOPY --from=a /x /y',
       'DOCKERFILE_REFERENCE',
-      4,
+      2,
     ],
     ['a number without a stage', 'FROM busybox\nCOPY --from=7 /x /y', 'DOCKERFILE_REFERENCE', 2],
     ['a port that is none', 'FROM busybox\nEXPOSE http', 'DOCKERFILE_PARSE', 2],

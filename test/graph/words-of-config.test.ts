@@ -14,9 +14,14 @@ describe('exposedPorts', () => {
     expect(exposedPorts(word)).toEqual(ports);
   });
 
-  it.each(['', 'http', '80/icmp', '70000', '9-8', '80/tcp/udp', '-1'])('refuses %j', (word) => {
-    expect(() => exposedPorts(word)).toThrow(expect.objectContaining({ code: 'DOCKERFILE_PARSE' }));
-  });
+  it.each(['', 'http', '80/icmp', '70000', '9-8', '80/tcp/udp', '-1', 'a:80', 'x:1:80', '1:2:3:4'])(
+    'refuses %j',
+    (word) => {
+      expect(() => exposedPorts(word)).toThrow(
+        expect.objectContaining({ code: 'DOCKERFILE_PARSE' }),
+      );
+    },
+  );
 });
 
 describe('checkSignal', () => {
