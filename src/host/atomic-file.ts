@@ -8,6 +8,8 @@ export interface AtomicOptions {
   readonly mode?: number;
   /** Where the temporary file lies until it is renamed, on the same filesystem; beside the file by default. */
   readonly tempDirectory?: string;
+  /** The temporary file itself, instead: a path that nobody else uses, and whose owner a sweep can tell. */
+  readonly tempFile?: string;
   /** Wait until the bytes are on the disk: for what a crash of the machine must not take away. */
   readonly durable?: boolean;
 }
@@ -22,7 +24,7 @@ export function writeFileAtomic(
   options: AtomicOptions = {},
 ): void {
   const name = `.${path.basename(file)}.${randomBytes(6).toString('hex')}`;
-  const temp = path.join(options.tempDirectory ?? path.dirname(file), name);
+  const temp = options.tempFile ?? path.join(options.tempDirectory ?? path.dirname(file), name);
   try {
     // `wx`: never through a symlink that someone else has put there.
     const fd = fs.openSync(temp, 'wx', options.mode ?? 0o644);

@@ -94,7 +94,7 @@ function writeBytes(home: Home, blobPath: (digest: Digest) => string, bytes: Uin
   if (blobFileSize(file) !== bytes.byteLength || !fs.readFileSync(file).equals(bytes)) {
     try {
       home.prepare();
-      writeFileAtomic(file, bytes, { tempDirectory: home.path('tmp') });
+      writeFileAtomic(file, bytes, { tempFile: home.tempFile() });
     } catch (cause) {
       throw diskError(cause, `write blob ${digest}`);
     }

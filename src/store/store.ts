@@ -74,8 +74,8 @@ export interface Store extends Fetcher, Pusher {
   untag(name: string): Promise<boolean>;
   /** Keeps an image that has no name, so that it can be found by its id and survives `prune` of mere content. */
   keep(descriptor: Descriptor): Promise<void>;
-  /** Forgets an image: all its names, and the image itself. Its content goes with the next collection (gc.ts). */
-  forget(digest: Digest): Promise<void>;
+  /** Forgets images: all their names, and the images themselves. Their content goes with the next collection (gc.ts). */
+  forget(...digests: readonly Digest[]): Promise<void>;
 }
 
 export interface StoreOptions {

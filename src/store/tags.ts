@@ -36,8 +36,10 @@ export function openTags(home: Home): Tags {
     async keep(descriptor) {
       await change((images) => (holds(images, descriptor) ? images : [...images, { descriptor }]));
     },
-    async forget(digest) {
-      await change((images) => images.filter((image) => image.descriptor.digest !== digest));
+    async forget(...digests) {
+      await change((images) =>
+        images.filter(({ descriptor }) => !digests.includes(descriptor.digest)),
+      );
     },
   };
 }
@@ -80,7 +82,7 @@ async function changeImages(
   try {
     const text = formatIndex(after.map(toEntry));
     writeFileAtomic(home.path('content/index.json'), text, {
-      tempDirectory: home.path('tmp'),
+      tempFile: home.tempFile(),
       durable: true,
     });
   } catch (cause) {

@@ -16,12 +16,18 @@ export async function untilQuiet(cli: Cli, marker = cli.directory): Promise<void
 
 /** What is wrong with the store: images that are not whole, or that skopeo cannot read. None if it is sound. */
 export async function storeProblems(home: string): Promise<string[]> {
+  const { content, tags } = openStore(home);
+  const found = await imageProblems(home);
+  return [...found, ...tags().flatMap(({ name }) => skopeoProblem(content, name))];
+}
+
+/** What is wrong with images of the store. */
+export async function imageProblems(home: string): Promise<string[]> {
   const store = openStore(home);
   const problems: string[] = [];
   for (const { name, descriptor } of store.images()) {
     const found = await validateImage(store, descriptor);
     problems.push(...found.map((problem) => `${name ?? descriptor.digest}: ${problem}`));
-    if (name !== undefined) problems.push(...skopeoProblem(store.content, name));
   }
   return problems;
 }

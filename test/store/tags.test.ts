@@ -89,6 +89,30 @@ describe('tags', () => {
     expect(openStore(home).tags()).toHaveLength(41);
   });
 
+  test('of a process that is killed while it gives them: nothing half-written is read, or left', async () => {
+    const directory = tempDirectory();
+    const home = path.join(directory, 'home');
+    const script = compileScript(
+      directory,
+      `import { openStore } from '#src/store/store.ts';
+       import { digestOf } from '#src/oci/digest.ts';
+       const store = openStore(process.argv[2]);
+       for (let i = 0; ; i++) {
+         await store.tag('localhost/image:' + i, { mediaType: '${OCI_MANIFEST}', digest: digestOf(''), size: 1 });
+         if (i === 1) console.log('tagging');
+       }`,
+    );
+    for (let round = 0; round < 3; round += 1) {
+      const process = script.start(home);
+      await process.line();
+      await process.kill();
+      const store = openStore(home);
+      expect(store.tags().length).toBeGreaterThanOrEqual(2);
+      fs.rmdirSync(store.tempDir());
+      expect(fs.readdirSync(store.path('tmp'))).toEqual([]);
+    }
+  });
+
   test('a broken index.json is an error, not an empty store', async () => {
     const store = newStore();
     await store.tag(NAME, ONE);
