@@ -21,8 +21,8 @@ export interface Workshop {
   readonly runtime: Runtime;
   /** Directories that overlay can use as lower ones, for layers, bottom first. */
   readonly lowersOf: (layers: readonly Layer[]) => Promise<readonly string[]>;
-  /** Says that there will be something to commit soon. */
-  readonly wake: () => void;
+  /** Says that there may be much to commit soon. Returns a function that takes it back. */
+  readonly wake: () => () => void;
   /** What was changed in a snapshot over `parents`, as a layer in the store; `undefined` if nothing was. */
   readonly commit: (
     snapshot: Snapshot,
@@ -47,11 +47,11 @@ export async function runRequest(
   call: RunCall,
 ): Promise<ExecResult> {
   const { snapshots } = workshop;
-  if (request.commit !== undefined) workshop.wake();
   const lowers = await workshop.lowersOf(request.layers);
   const views = await layersOfMounts(workshop, request);
   call.signal.throwIfAborted();
   const bundle = join(workshop.bundles, call.key);
+  const calmDown = request.commit === undefined ? undefined : workshop.wake();
   const used: Snapshot[] = [];
   const use = (snapshot: Snapshot): Snapshot => {
     used.push(snapshot);
@@ -80,6 +80,7 @@ export async function runRequest(
     call.signal.throwIfAborted();
     return layer === undefined ? exit : { ...exit, layer };
   } finally {
+    calmDown?.();
     for (const snapshot of used) snapshots.remove(snapshot);
     rmSync(bundle, { recursive: true, force: true });
   }

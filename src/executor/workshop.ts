@@ -11,7 +11,7 @@ import { probeForms } from '../layer/probe-forms.ts';
 import { readAbilities } from '../runtime/abilities.ts';
 import { createCgroup, openCgroupRoots } from '../runtime/cgroup.ts';
 import { createRunc } from '../runtime/runc.ts';
-import type { Snapshot } from '../snapshot/snapshotter.ts';
+import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { containerIO } from './container-io.ts';
 import { copiedLowers, mountedLowers } from './lowers.ts';
@@ -19,7 +19,10 @@ import type { Session } from './messages.ts';
 import { hideCgroups, mountPrivate } from './own-mounts.ts';
 import type { Workshop } from './run-request.ts';
 import { chooseSnapshotter, openSnapshotter, type SnapshotChoice } from './snapshots.ts';
-import type { CommitTask } from './tasks.ts';
+import { type CommitTask, executorTasks } from './tasks.ts';
+
+/** Milliseconds after which a step is one that may well leave much. */
+const LONG = 100;
 
 export function openWorkshop(
   session: Session,
@@ -67,9 +70,11 @@ export function openWorkshop(
       env: { PATH: searchPath },
     }),
     wake: () => {
-      workers.run('executor.wake', undefined).catch(() => {});
+      const wake = (): void => void workers.run('executor.wake', undefined).catch(() => {});
+      const timer = setTimeout(wake, LONG);
+      return () => clearTimeout(timer);
     },
-    commit: commitWith(workers, choice, openStore(home, { temp }), keep),
+    commit: commitWith(workers, { store: openStore(home, { temp }), choice, keep, ...files }),
     ioOf: containerIO,
     cgroupOf: ({ cgroupParent }, key) =>
       cgroupParent
@@ -78,23 +83,28 @@ export function openWorkshop(
   };
 }
 
-/**
- * `keep` is given what was written, if it is just what the layer holds: it need not be unpacked for the next step.
- */
-function commitWith(
-  workers: Workers,
-  snapshots: SnapshotChoice,
-  store: Store,
-  keep: (snapshot: Snapshot, layer: Layer) => void,
-): Workshop['commit'] {
+interface CommitContext {
+  readonly store: Store;
+  readonly choice: SnapshotChoice;
+  readonly snapshots: Snapshotter;
+  /** Is given what was written, if it is just what the layer holds: it need not be unpacked for the next step. */
+  readonly keep: (snapshot: Snapshot, layer: Layer) => void;
+}
+
+/** Little is committed here and now; much, in a thread. */
+function commitWith(workers: Workers, context: CommitContext): Workshop['commit'] {
+  const { store, choice, snapshots, keep } = context;
+  const own = executorTasks();
   return async (snapshot, parents, { sourceDateEpoch, signal }) => {
     const directory = store.tempDir();
     const options = { directory, ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }) };
-    const task: CommitTask = { snapshots, snapshot, parents, options };
+    const task: CommitTask = { snapshots: choice, snapshot, parents, options };
     try {
-      const written = await workers.run('executor.commit', task, { signal });
+      const written = snapshots.isSmall(snapshot)
+        ? own['executor.commit'](task)
+        : ((await workers.run('executor.commit', task, { signal })) as WrittenLayer | undefined);
       if (written === undefined) return undefined;
-      const layer = adoptLayer(store, written as WrittenLayer);
+      const layer = adoptLayer(store, written);
       // With SOURCE_DATE_EPOCH, the layer has other times.
       if (sourceDateEpoch === undefined) keep(snapshot, layer);
       return layer;

@@ -40,6 +40,7 @@ export function createCopySnapshotter(options: CopyOptions): Snapshotter {
         complete: true,
       };
     },
+    isSmall: () => false,
     take: () => undefined,
     remove: (snapshot) => {
       unmount(snapshot.root);

@@ -2,9 +2,10 @@
  * Snapshots on overlayfs: the layers are its lower directories and all writes land in an upper one.
  * https://docs.kernel.org/filesystems/overlayfs.html
  */
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { TsbuildError } from '../errors.ts';
+import { fsPath } from '../host/path-bytes.ts';
 import { MS_NODEV, MS_RDONLY, mount } from '../host/syscalls.ts';
 import { joinPath } from '../tree/file-tree.ts';
 import { bind, unmount } from './binds.ts';
@@ -21,6 +22,10 @@ export interface OverlayOptions {
   /** Keep overlay's marks in `user.*` xattrs: what a user namespace may write. */
   readonly userXattr: boolean;
 }
+
+/** What is read, hashed and written in a few milliseconds. */
+const SMALL_FILES = 100;
+const SMALL_BYTES = 1 << 20;
 
 /** OVL_MAX_STACK of fs/overlayfs: the kernel takes no more lower directories. */
 const MAX_LOWERS = 500;
@@ -64,6 +69,8 @@ export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
       paths: listUpper(join(snapshot.directory, 'upper'), '', []),
       complete: false,
     }),
+    isSmall: (snapshot) =>
+      fits(join(snapshot.directory, 'upper'), { files: SMALL_FILES, bytes: SMALL_BYTES }),
     take: (snapshot) => {
       unmount(snapshot.root);
       return join(snapshot.directory, 'upper');
@@ -142,6 +149,17 @@ function tooManyLayers(count: number): TsbuildError {
     `mount ${count} layers: overlayfs of Linux takes at most ${MAX_LOWERS}`,
     { hint: 'join instructions that change files, or flatten the base image' },
   );
+}
+
+/** Takes what lies in a directory from `budget`, as long as there is some. */
+function fits(directory: string, budget: { files: number; bytes: number }): boolean {
+  return readDiskNames(directory).every((name) => {
+    const file = `${directory}/${name}`;
+    const stat = lstatSync(fsPath(file));
+    budget.files -= 1;
+    if (stat.isFile()) budget.bytes -= stat.size;
+    return budget.files >= 0 && budget.bytes >= 0 && (!stat.isDirectory() || fits(file, budget));
+  });
 }
 
 function listUpper(upper: string, directory: string, found: Change[]): Change[] {

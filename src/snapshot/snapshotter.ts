@@ -62,6 +62,8 @@ export interface Snapshotter {
    * last until `remove`.
    */
   changes(snapshot: Snapshot): Changes;
+  /** Whether little was written, so that looking at it takes no time to speak of. */
+  isSmall(snapshot: Snapshot): boolean;
   /**
    * Where what was written lies as a directory in overlay's language, if it does. The snapshot is unmounted, and the
    * directory may be moved away; then only `remove` is left to be called.

@@ -158,6 +158,20 @@ export function snapshotterContract(
       snapshots.remove(snapshot);
     });
 
+    it('never takes for little what is much', () => {
+      const { snapshots } = setUp();
+      const [many, large] = ['many', 'large'].map((key) => snapshots.prepare(key, []));
+      mkdirSync(join(many!.root, 'd'));
+      for (let number = 0; number < 1000; number += 1) {
+        writeFileSync(join(many!.root, 'd', String(number)), '');
+      }
+      writeFileSync(join(large!.root, 'x'), Buffer.alloc(4 << 20));
+      for (const snapshot of [many!, large!]) {
+        expect(snapshots.isSmall(snapshot)).toBe(false);
+        snapshots.remove(snapshot);
+      }
+    });
+
     it('gives what was written away, if it has it apart', () => {
       const { snapshots, lowerOf, store, directory } = setUp();
       const lower = lowerOf(store, baseOf(store));
