@@ -4,15 +4,19 @@
  * them changed. That does not enter the layer, so what a step really did is what is stored, pushed and pulled.
  *
  * A path is as before if type, mode, owner, size, time, link target, device, xattrs and content are; the content is
- * compared last, by its hash, and only of files that agree in all else. With SOURCE_DATE_EPOCH times are compared as
+ * compared last, and only of files that agree in all else. With SOURCE_DATE_EPOCH times are compared as
  * they will be written.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
-import { fsPath } from '../host/path-bytes.ts';
 import type { Change, Changes } from '../snapshot/snapshotter.ts';
-import { type FileNode, type FileTree, joinPath, parentPath } from '../tree/file-tree.ts';
+import {
+  type Content,
+  type FileNode,
+  type FileTree,
+  joinPath,
+  parentPath,
+} from '../tree/file-tree.ts';
 import type { Layer, LayerInput, LayerView, WrittenLayer } from './layer.ts';
+import { sameContent } from './same-content.ts';
 import { stackTree } from './stack.ts';
 import { writeLayer } from './write.ts';
 
@@ -189,7 +193,7 @@ function sameAsIn(parent: FileTree, latest: bigint | undefined): Diff['isSame'] 
       before.device?.major === node.device?.major &&
       before.device?.minor === node.device?.minor &&
       sameXattrs(before.xattrs ?? {}, node.xattrs ?? {}) &&
-      (node.type !== 'file' || sameContent(before, node))
+      (node.type !== 'file' || sameContent(contentOf(before), contentOf(node)))
     );
   };
 }
@@ -205,26 +209,7 @@ function sameXattrs(
   );
 }
 
-function sameContent(before: FileNode, node: FileNode): boolean {
-  if (node.content === undefined || before.sha256 === undefined) return false;
-  return before.sha256 === hashContent(node.content);
-}
-
-function hashContent(content: NonNullable<FileNode['content']>): string {
-  const hash = createHash('sha256');
-  if ('bytes' in content) return hash.update(content.bytes).digest('hex');
-  const fd = openSync(fsPath(content.file), 'r');
-  try {
-    const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(content.size, 1 << 20)));
-    for (let at = 0; at < content.size; ) {
-      const length = Math.min(buffer.length, content.size - at);
-      const read = readSync(fd, buffer, 0, length, content.offset + at);
-      if (read === 0) break;
-      hash.update(buffer.subarray(0, read));
-      at += read;
-    }
-    return hash.digest('hex');
-  } finally {
-    closeSync(fd);
-  }
+/** Of a file; an empty one need not say where it is. */
+function contentOf({ content }: FileNode): Content {
+  return content ?? { bytes: Buffer.alloc(0) };
 }
