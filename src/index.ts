@@ -9,10 +9,17 @@
  * console.log((await image).digest);
  */
 import type { LintResult } from './dockerfile/lint/lint.ts';
+import type { Outline, TargetRow } from './dockerfile/outline.ts';
 import { startOperation } from './operation.ts';
 import type {
   BuildOptions,
   BuildResult,
+  CopyOptions,
+  CopyResult,
+  CreateIndexOptions,
+  CreateIndexResult,
+  InspectManifestOptions,
+  ManifestDetails,
   Operation,
   PullOptions,
   PullResult,
@@ -24,6 +31,7 @@ import type {
 import type { RunControl } from './run.ts';
 
 export type { LintResult } from './dockerfile/lint/lint.ts';
+export type { Outline, OutlineRow, TargetRow } from './dockerfile/outline.ts';
 export { expandWord, expandWordDetails, splitWords } from './dockerfile/words.ts';
 export {
   ERROR_CODES,
@@ -56,6 +64,22 @@ export function check(options: BuildOptions): Operation<LintResult> {
   }, options.signal);
 }
 
+/** The stages of a Dockerfile that can be built. @throws TsbuildError */
+export function targets(options: BuildOptions): Operation<readonly TargetRow[]> {
+  return startOperation(async (operation) => {
+    const { describeTargets } = await import('./checks.ts');
+    return describeTargets(options, operation);
+  }, options.signal);
+}
+
+/** What a stage takes from who builds it: arguments, secrets, ssh agents. @throws TsbuildError */
+export function outline(options: BuildOptions): Operation<Outline> {
+  return startOperation(async (operation) => {
+    const { describeTarget } = await import('./checks.ts');
+    return describeTarget(options, operation);
+  }, options.signal);
+}
+
 /** Brings an image from its registry into the store. @throws TsbuildError */
 export function pull(options: PullOptions): Operation<PullResult> {
   return startOperation(async (operation) => {
@@ -69,6 +93,30 @@ export function push(options: PushOptions): Operation<PushResult> {
   return startOperation(async (operation) => {
     const { performPush } = await import('./ship.ts');
     return performPush(options, operation);
+  }, options.signal);
+}
+
+/** Copies an image, with all its platforms, between registries, layouts and archives. @throws TsbuildError */
+export function copy(options: CopyOptions): Operation<CopyResult> {
+  return startOperation(async (operation) => {
+    const { performCopy } = await import('./copy.ts');
+    return performCopy(options, operation);
+  }, options.signal);
+}
+
+/** A manifest or index of a registry. @throws TsbuildError */
+export function inspectManifest(options: InspectManifestOptions): Operation<ManifestDetails> {
+  return startOperation(async (operation) => {
+    const { readRemoteManifest } = await import('./manifests.ts');
+    return readRemoteManifest(options, operation);
+  }, options.signal);
+}
+
+/** Makes an index of images in registries. @throws TsbuildError */
+export function createIndex(options: CreateIndexOptions): Operation<CreateIndexResult> {
+  return startOperation(async (operation) => {
+    const { performCreateIndex } = await import('./manifests.ts');
+    return performCreateIndex(options, operation);
   }, options.signal);
 }
 

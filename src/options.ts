@@ -137,6 +137,46 @@ export interface PushResult {
   readonly descriptor: Descriptor;
 }
 
+export interface CopyOptions extends HostOptions {
+  /** A reference, `store:NAME`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME]`. */
+  readonly source: string;
+  readonly destination: string;
+  /** Only this one; all by default. */
+  readonly platform?: string;
+}
+
+export interface CopyResult {
+  readonly digest: string;
+  readonly descriptor: Descriptor;
+}
+
+export interface InspectManifestOptions extends HostOptions {
+  readonly reference: string;
+  /** Also ask what has this manifest as its subject. */
+  readonly referrers?: boolean;
+}
+
+export interface ManifestDetails {
+  readonly descriptor: Descriptor;
+  /** As the registry has them. */
+  readonly bytes: Uint8Array;
+  readonly referrers?: readonly Descriptor[];
+}
+
+export interface CreateIndexOptions extends HostOptions {
+  /** Under which it is stored. */
+  readonly name: string;
+  readonly references: readonly string[];
+  /** `KEY=VALUE` for the index; `manifest-descriptor[PLATFORM]:KEY=VALUE`. */
+  readonly annotations?: readonly string[];
+  /** Make it, and store nothing. */
+  readonly dryRun?: boolean;
+}
+
+export interface CreateIndexResult extends CopyResult {
+  readonly document: unknown;
+}
+
 export interface RunOptions extends HostOptions {
   readonly image: string;
   /** Replaces the image's CMD. */

@@ -19,6 +19,7 @@ import type { PullOptions, PullResult, PushOptions, PushResult } from './options
 import type { RegistryClient } from './registry/client.ts';
 import { openRegistry } from './registry-settings.ts';
 import { asStep } from './step-events.ts';
+import type { Store } from './store/store.ts';
 
 export async function performPull(
   options: PullOptions,
@@ -99,6 +100,8 @@ export async function performPush(
 }
 
 export interface PushRequest extends LayerFormat {
+  /** Where the image is, if not in the environment's store. */
+  readonly store?: Store;
   readonly reference: string;
   /** The manifest or index to send. */
   readonly descriptor: Descriptor;
@@ -120,7 +123,7 @@ export async function pushReference(
   if (insecure) {
     const warn = (message: string) => rest.emit({ type: 'warning', message });
     await using client = await openRegistry(environment.env, warn, [reference.registry]);
-    return pushTo(environment, client, reference, rest);
+    return await pushTo(environment, client, reference, rest);
   }
   return pushTo(environment, await environment.registry(), reference, rest);
 }
@@ -133,7 +136,7 @@ async function pushTo(
 ): Promise<PushResult> {
   const target = client.repository(reference);
   const workers = await environment.workers();
-  const { store } = environment;
+  const { store = environment.store } = request;
   const { descriptor } = await asStep(transferStep('push', reference), request.emit, (step) =>
     pushImage({ ...request, store, target, reference, workers, step }),
   );

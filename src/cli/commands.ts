@@ -64,6 +64,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/load.ts')).load,
   },
   {
+    name: 'copy',
+    summary: 'Copy an image between registries, layouts and archives',
+    load: async () => (await import('./commands/copy.ts')).copy,
+  },
+  {
+    name: 'manifest inspect',
+    summary: 'Print the manifest that a registry has',
+    load: async () => (await import('./commands/manifest-inspect.ts')).manifestInspect,
+  },
+  {
+    name: 'index create',
+    summary: 'Make one image for several platforms of images in registries',
+    load: async () => (await import('./commands/index-create.ts')).indexCreate,
+  },
+  {
     name: 'login',
     summary: 'Store credentials for a registry',
     load: async () => (await import('./commands/login.ts')).login,

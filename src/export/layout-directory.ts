@@ -37,7 +37,7 @@ export async function writeLayout(
     }
     writeFileAtomic(path.join(directory, 'oci-layout'), layoutFile());
     const index = path.join(directory, 'index.json');
-    writeFileAtomic(index, formatIndex(merge(readEntries(index), indexEntries(images))));
+    writeFileAtomic(index, formatIndex(mergeEntries(readEntries(index), indexEntries(images))));
   } catch (error) {
     throw diskError(error, `write the OCI layout ${directory}`, 'OUTPUT');
   }
@@ -55,7 +55,8 @@ function copyAtomic(source: string, target: string): void {
   }
 }
 
-function readEntries(file: string): readonly Descriptor[] {
+/** Those of an index.json; none if there is no such file. */
+export function readEntries(file: string): readonly Descriptor[] {
   try {
     return parseLayoutIndex(fs.readFileSync(file)).manifests;
   } catch (error) {
@@ -64,7 +65,11 @@ function readEntries(file: string): readonly Descriptor[] {
   }
 }
 
-function merge(before: readonly Descriptor[], added: readonly Descriptor[]): readonly Descriptor[] {
+/** What was there, but for what has a name of the added. */
+export function mergeEntries(
+  before: readonly Descriptor[],
+  added: readonly Descriptor[],
+): readonly Descriptor[] {
   const nameOf = ({ annotations, digest }: Descriptor) =>
     annotations?.[CONTAINERD_NAME] ?? annotations?.[REF_NAME] ?? digest;
   const names = new Set(added.map(nameOf));
