@@ -150,11 +150,11 @@ const BY_ARCHITECTURE: Readonly<Record<string, string>> = {
 };
 
 /**
- * The machine's own kind, and those whose programs it runs as well:
- * https://man7.org/linux/man-pages/man2/seccomp.2.html
+ * The machine's own kind, and those whose programs it runs as well; others are killed at their first call. x32 is left
+ * out: nothing uses it, and each kind takes libseccomp 6 ms for every container.
  */
 const ARCHITECTURES: Readonly<Record<string, readonly string[]>> = {
-  x64: ['X86_64', 'X86', 'X32'],
+  x64: ['X86_64', 'X86'],
   ia32: ['X86'],
   arm64: ['AARCH64', 'ARM'],
   arm: ['ARM'],
