@@ -3,6 +3,8 @@ import { type BaseImages, openBaseImages } from './base-images.ts';
 import { type BuildInputs, openBuildInputs } from './build-inputs.ts';
 import type { Instruction } from './dockerfile/instruction.ts';
 import { type LintResult, lint } from './dockerfile/lint/lint.ts';
+import { type Outline, outlineOf, type TargetRow, targetsOf } from './dockerfile/outline.ts';
+import { type Dockerfile, parseDockerfile } from './dockerfile/parse.ts';
 import { openEnvironment } from './environment.ts';
 import { platformArgs } from './graph/platform-args.ts';
 import { exposedPorts } from './graph/ports.ts';
@@ -58,6 +60,39 @@ export async function performCheck(
   const platform =
     options.platforms?.[0] === undefined ? hostPlatform() : parsePlatform(options.platforms[0]);
   return await runChecks(options, { inputs, bases, platform });
+}
+
+/** `--call=targets`. */
+export async function describeTargets(
+  options: BuildOptions,
+  operation: OperationContext,
+): Promise<readonly TargetRow[]> {
+  return targetsOf(await readDockerfile(options, operation));
+}
+
+/** `--call=outline`. */
+export async function describeTarget(
+  options: BuildOptions,
+  operation: OperationContext,
+): Promise<Outline> {
+  const { buildArgs = {}, target } = options;
+  const host = hostPlatform();
+  return outlineOf(await readDockerfile(options, operation), {
+    buildArgs,
+    ...(target ? { target } : {}),
+    platformArgs: platformArgs(host, host, target || 'default'),
+  });
+}
+
+async function readDockerfile(
+  options: BuildOptions,
+  operation: OperationContext,
+): Promise<Dockerfile> {
+  await using environment = openEnvironment(options, (message) =>
+    operation.emit({ type: 'warning', message }),
+  );
+  await using inputs = await openBuildInputs(options, environment, operation);
+  return parseDockerfile(inputs.dockerfile.bytes, { file: inputs.dockerfile.name });
 }
 
 function isImageName(name: string): boolean {

@@ -1,6 +1,6 @@
 /** `--from=NAME` of COPY and `from=NAME` of mounts: a named context, a stage, or an image. */
 import { findCopyStage, findNamedStage, type Stage } from '../dockerfile/stages.ts';
-import type { SourceLocation } from '../errors.ts';
+import { type SourceLocation, TsbuildError } from '../errors.ts';
 import type { Origin, OriginKind } from './lowering.ts';
 import { addImage, imageConfig, namedContext, type Planner, stepId } from './planner-state.ts';
 import type { StepId } from './step.ts';
@@ -29,8 +29,18 @@ export async function findOrigin(
   const find = by === 'copy' ? findCopyStage : findNamedStage;
   const other = find(planner.stages, name);
   if (other === undefined) return fromImage(planner, stage, name, location);
+  if (other.index > stage.index) throw later(other, stage, location);
   const { result } = await planner.stageState(other, path);
   return result === undefined ? NOTHING : input(result);
+}
+
+function later(other: Stage, stage: Stage, location: SourceLocation): TsbuildError {
+  const name = ({ name: given, index }: Stage) => JSON.stringify(given ?? `stage-${index}`);
+  const message = `cannot copy from stage ${name(other)}, it needs to be defined before current stage ${name(stage)}`;
+  return new TsbuildError('DOCKERFILE_REFERENCE', message, {
+    location,
+    hint: 'a stage can use only stages above it: move it down, or the other one up',
+  });
 }
 
 async function fromImage(

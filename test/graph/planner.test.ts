@@ -294,6 +294,12 @@ describe('bad input', () => {
       'DOCKERFILE_REFERENCE',
       2,
     ],
+    [
+      'a stage that comes later',
+      'FROM busybox AS a\nCOPY --from=b /x /y\nFROM a AS c\nFROM busybox AS b\nCOPY --from=c /x /y',
+      'DOCKERFILE_REFERENCE',
+      2,
+    ],
     ['a number without a stage', 'FROM busybox\nCOPY --from=7 /x /y', 'DOCKERFILE_REFERENCE', 2],
     ['a port that is none', 'FROM busybox\nEXPOSE http', 'DOCKERFILE_PARSE', 2],
     ['a signal that is none', 'FROM busybox\nSTOPSIGNAL SIGNOPE', 'DOCKERFILE_PARSE', 2],
