@@ -87,8 +87,7 @@ describe.each(FORMS)('layers as %s', (form) => {
       ...{ 'make.sh': MAKE, 'change.sh': CHANGE, 'keep.sh': KEEP, 'list.sh': LISTING },
     });
     copyTools(join(context, 'tools'));
-    const layout = join(cli.directory, 'layout');
-    await cli.ok(['build', '-t', name, '-o', `type=oci,dest=${layout},tar=false`, context]);
+    await cli.ok(['build', '-t', name, context]);
     const seen = await cli.ok(['run', '--rm', name, 'cat', '/seen/listing']);
     expect(seen).toContain('d/sparse|81a4|0:0|33554436|');
     expect(seen).toContain('security.capability=0x0100000201200000000000000000000000000000');
@@ -98,11 +97,14 @@ describe.each(FORMS)('layers as %s', (form) => {
     // KEEP is the last but one, and changed nothing: busybox has 4 layers, then come tools, scripts, and three of RUNs.
     expect(await layersOf(cli, name)).toHaveLength((await layersOf(cli, 'busybox')).length + 5);
     expect(await listing(cli, name)).toBe(seen);
-    const unpacked = join(cli.directory, 'unpacked');
+
+    await cli.ok(['push', name]);
+    const [layout, unpacked] = [join(cli.directory, 'layout'), join(cli.directory, 'unpacked')];
+    const copy = ['copy', '--src-tls-verify=false', `docker://${name}`, `oci:${layout}:1`];
+    execFileSync('skopeo', copy, { stdio: 'pipe' });
     execFileSync('umoci', ['unpack', '--image', `${layout}:1`, unpacked], { stdio: 'pipe' });
     expect(listHere(join(unpacked, 'rootfs'))).toBe(seen);
 
-    await cli.ok(['push', name]);
     rmSync(cli.home, { recursive: true });
     await cli.ok(['pull', name]);
     expect(await listing(cli, name)).toBe(seen);

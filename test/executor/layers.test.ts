@@ -211,6 +211,44 @@ describe.each(USERS)('the layer of a run by %s', (user) => {
     expect(same.layer).toBe(undefined);
   });
 
+  it('sees directories that a layer does not list as they are below, and leaves them alone', async () => {
+    const unlisted = [
+      { path: 'd/sub/y', node: textNode('y') },
+      { path: 'tmp/x', node: textNode('x') },
+    ];
+    const listed = [
+      {
+        path: 'd',
+        node: {
+          ...directoryNode,
+          mode: 0o2750,
+          uid: 3,
+          gid: 4,
+          xattrs: { 'user.a': Buffer.of(0) },
+        },
+      },
+      { path: 'd/sub', node: { ...directoryNode, mode: 0o700 } },
+    ];
+    const layers = [home.base, home.layer(listed), home.layer(unlisted)];
+    const script =
+      'stat -c "%n %a %u:%g %Y" d d/sub tmp; touch d/sub/y -r /etc; chmod 644 tmp/x; touch d/new';
+    const run = await builder.run({ ...shell(script), layers });
+    expect(run.stdout).toBe(
+      'd 2750 3:4 1600000000\nd/sub 700 0:0 1600000000\ntmp 1777 0:0 1600000000\n',
+    );
+    expect(paths(run)).toEqual(['d', 'd/new']);
+    expect(run.tree.lookup('d')).toMatchObject({
+      mode: 0o2750,
+      xattrs: { 'user.a': Uint8Array.of(0) },
+    });
+  });
+
+  it('stands on one layer twice', async () => {
+    const [one, two] = ['1', '2'].map((text) => home.layer([{ path: 'x', node: textNode(text) }]));
+    const run = await builder.run({ args: ['cat', '/x'], layers: [home.base, one!, two!, one!] });
+    expect(run.stdout).toBe('1');
+  });
+
   it('holds names in any bytes', async () => {
     const run = await builder.run("cd /tmp; touch \"$(printf 'n\\377me')\"; touch 'ünï'");
     expect(paths(run)).toEqual(['tmp', 'tmp/n\udcffme', 'tmp/ünï']);
