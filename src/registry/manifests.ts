@@ -75,10 +75,12 @@ export async function fetchManifest(
       `manifest ${repository} from ${session.registry} has digest ${digest} instead of ${promised}`,
     );
   }
-  return {
-    bytes,
-    descriptor: { mediaType: mediaTypeOf(response, bytes), digest, size: bytes.length },
-  };
+  const mediaType = mediaTypeOf(response, bytes);
+  if (mediaType === undefined) {
+    const type = header(response, 'content-type') ?? 'an unknown type';
+    throw nonsense({ method: 'GET', url: response.url }, `the answer is no manifest, but ${type}`);
+  }
+  return { bytes, descriptor: { mediaType, digest, size: bytes.length } };
 }
 
 async function readOnce(
@@ -162,16 +164,14 @@ function mediaTypeHeader(response: HttpResponse): string | undefined {
     : type;
 }
 
-/** The document's own word comes before the server's. */
-function mediaTypeOf(response: HttpResponse, bytes: Buffer): string {
+/** The document's own word comes before the server's. `undefined` for what is no document: a page that asks to sign in. */
+function mediaTypeOf(response: HttpResponse, bytes: Buffer): string | undefined {
   try {
     const json: unknown = JSON.parse(bytes.toString('utf8'));
-    if (typeof json === 'object' && json !== null) {
-      if ('mediaType' in json && typeof json.mediaType === 'string') return json.mediaType;
-      return mediaTypeHeader(response) ?? ('manifests' in json ? OCI_INDEX : OCI_MANIFEST);
-    }
+    if (typeof json !== 'object' || json === null) return undefined;
+    if ('mediaType' in json && typeof json.mediaType === 'string') return json.mediaType;
+    return mediaTypeHeader(response) ?? ('manifests' in json ? OCI_INDEX : OCI_MANIFEST);
   } catch {
-    // Whoever parses it says so, with its name.
+    return undefined;
   }
-  return mediaTypeHeader(response) ?? OCI_MANIFEST;
 }

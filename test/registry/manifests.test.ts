@@ -182,3 +182,16 @@ test('a rate limit of hours is an error that says how long', async () => {
     hint: expect.stringContaining('7200 s'),
   });
 });
+
+test.each([
+  ['text/html', '<html>sign in</html>'],
+  ['application/json', '"no document"'],
+])('an answer of %s that is no document is nonsense', async (type, body) => {
+  const registry = await stocked();
+  const page = status(200, { path: '/manifests/' }, { 'content-type': type }, body);
+  registry.faults.push(page, page);
+  await expect(repositoryAt(registry).resolve('1')).rejects.toMatchObject({
+    code: 'REGISTRY',
+    message: expect.stringContaining(`is no manifest, but ${type}`),
+  });
+});
