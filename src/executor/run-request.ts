@@ -7,6 +7,7 @@ import { makeDevices, NO_DEVICES } from '../runtime/devices.ts';
 import type { Abilities, ContainerIO, ContainerSpec, Runtime } from '../runtime/runtime.ts';
 import { runtimeConfig } from '../runtime/spec.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
+import { terminalOf } from './container-io.ts';
 import { type LayersView, type PreparedMount, prepareMounts } from './container-mounts.ts';
 import { hostnameOf } from './etc-files.ts';
 import { isInside, type MountPoint, placeDirectory, placeMountPoints } from './mount-points.ts';
@@ -128,7 +129,7 @@ async function runContainer(workshop: Workshop, container: Container): Promise<E
     writeFileSync(join(bundle, 'config.json'), runtimeConfig(spec, workshop.abilities));
     cgroup = workshop.cgroupOf(request, call.key);
     return await workshop.runtime.run(call.key, bundle, {
-      ...{ ...call, terminal: spec.terminal, io: workshop.ioOf(request) },
+      ...{ ...call, terminal: spec.terminal !== undefined, io: workshop.ioOf(request) },
       ...(cgroup === undefined ? {} : { cgroup }),
     });
   } finally {
@@ -152,7 +153,7 @@ function specOf(
     capDrop: request.capDrop ?? [],
     shmSize: request.shmSize ?? DEFAULT_SHM_SIZE,
     ulimits: request.ulimits ?? [],
-    terminal: request.stdio === 'inherit' && request.tty === true,
+    terminal: terminalOf(request),
   };
 }
 

@@ -36,9 +36,15 @@ export interface ContainerSpec {
   /** Bytes. */
   readonly shmSize: number;
   readonly ulimits: readonly Ulimit[];
-  readonly terminal: boolean;
+  /** A terminal of its own, to begin with of this size. */
+  readonly terminal?: TerminalSize | undefined;
   /** Nodes to be had in /dev, see devices.ts. */
   readonly devices: DeviceNodes;
+}
+
+export interface TerminalSize {
+  readonly height: number;
+  readonly width: number;
 }
 
 /** A mount as config.json has it. */

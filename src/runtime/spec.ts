@@ -34,7 +34,9 @@ function processOf(spec: ContainerSpec, capabilities: readonly string[]): Record
   // As the kernel has it for ordinary users: without uid 0 nothing is held, but a setuid program can get it back.
   const held = spec.user.uid === 0 ? capabilities : [];
   return {
-    terminal: spec.terminal,
+    terminal: spec.terminal !== undefined,
+    // runc passes the size on as well, but the program may have looked by then.
+    consoleSize: spec.terminal,
     user: spec.user,
     args: spec.args,
     env: spec.env,

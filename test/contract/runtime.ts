@@ -34,7 +34,7 @@ export function runtimeContract(name: string, create: (state: string) => Runtime
           env: ['PATH=/bin', `MARK=${home}`],
           user: { uid: 0, gid: 0, additionalGids: [] },
           ...{ mounts: [], security: 'sandbox', capAdd: [], capDrop: [], shmSize: 1 << 20 },
-          ...{ ulimits: [], terminal: false, devices },
+          ...{ ulimits: [], devices },
         },
         readAbilities(),
       );

@@ -14,7 +14,7 @@ const spec: ContainerSpec = {
     capDrop: [],
     shmSize: 1 << 20,
   },
-  ...{ ulimits: [], terminal: false, devices: new Map([['/dev/null', '/own/null']]) },
+  ...{ ulimits: [], devices: new Map([['/dev/null', '/own/null']]) },
 };
 const abilities: Abilities = {
   ...{ rootless: false, unifiedCgroup: true, hardLimits: new Map() },
