@@ -1,6 +1,7 @@
 /** COPY and ADD as steps: select, digest for the key, and on a miss plan the entries and write the layer. */
 import { recipe } from '../cache/recipe.ts';
-import type { Archive } from '../context/archive.ts';
+import { parseGitReference } from '../context/location.ts';
+import { TsbuildError } from '../errors.ts';
 import type { CopyOp } from '../graph/step.ts';
 import type { Layer, LayerInput } from '../layer/layer.ts';
 import { EMPTY_TREE, type FileNode, type FileTree } from '../tree/file-tree.ts';
@@ -9,6 +10,7 @@ import { digestCopy } from './copy-digest.ts';
 import { NO_CHMOD, parseChmod } from './copy-mode.ts';
 import { planCopy } from './copy-plan.ts';
 import { type CopyItem, type CopySource, selectCopy } from './copy-select.ts';
+import type { CopySources } from './copy-sources.ts';
 import type { OpHandler, StepContext } from './handler.ts';
 import { type LinkDestination, linkBase } from './link-base.ts';
 
@@ -17,18 +19,10 @@ export interface TransferEnvironment {
   /** All source words by which this build takes files from a context. */
   readonly contextWords: (name: string) => readonly string[];
   /** sha256 in hex of each file, in order. */
-  readonly hashFiles: (
-    nodes: readonly FileNode[],
-    signal: AbortSignal,
-  ) => Promise<readonly string[]>;
+  readonly hashFiles: (nodes: readonly FileNode[]) => Promise<readonly string[]>;
   readonly writeLayer: (inputs: readonly LayerInput[], signal: AbortSignal) => Promise<Layer>;
-  /** Brings a URL of ADD: a file, or a checkout. */
-  readonly fetchSource: (url: string, context: StepContext<CopyOp>) => Promise<CopySource>;
-  /** The archives among the items to unpack, opened until disposed of. */
-  readonly openArchives: (
-    items: readonly CopyItem[],
-    signal: AbortSignal,
-  ) => Promise<AsyncDisposable & { readonly archives: ReadonlyMap<CopyItem, Archive> }>;
+  /** What ADD brings. */
+  readonly sources: Pick<CopySources, 'fetchSource' | 'openArchives'>;
   /** Nanoseconds: the time of files and directories that no source gave one. */
   readonly createdTime: bigint;
   readonly sourceDateEpoch?: number;
@@ -47,7 +41,7 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
     const content = await digestCopy(items, {
       hasOwner: op.chown !== undefined,
       hasMode: chmod.isAbsolute,
-      hashFiles: (nodes) => environment.hashFiles(nodes, signal),
+      hashFiles: environment.hashFiles,
     });
     // With --link the files are put on nothing, so what lies below is neither seen nor part of the key.
     const link = op.link
@@ -69,8 +63,8 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
         epoch: environment.sourceDateEpoch?.toString(),
       }),
       async execute() {
-        await using opened = await environment.openArchives(items, signal);
         const users = parent.layers.length === 0 ? undefined : parent.tree;
+        await using opened = await environment.sources.openArchives(items, signal);
         const inputs = planCopy(items, {
           base: base.tree,
           path: op.destination,
@@ -100,15 +94,26 @@ async function sourcesOf(
   environment: TransferEnvironment,
 ): Promise<readonly CopySource[]> {
   const { op } = context.step;
+  checkChecksum(op);
   const words: CopySource[] = [];
   for (const word of op.sources) {
     words.push(
       isUrl(op, word)
-        ? await environment.fetchSource(word, context)
+        ? await environment.sources.fetchSource(word, { op, signal: context.signal })
         : await localSource(context, environment, word),
     );
   }
   return [...words, ...op.inline.map((file) => inlineSource(file, environment.createdTime))];
+}
+
+function checkChecksum(op: CopyOp): void {
+  if (op.checksum === undefined) return;
+  const [word, ...more] = op.sources;
+  if (word !== undefined && more.length === 0 && isUrl(op, word)) return;
+  throw new TsbuildError(
+    'DOCKERFILE_PARSE',
+    'ADD --checksum needs one source, and that an HTTP(S) or git URL',
+  );
 }
 
 async function localSource(
@@ -154,5 +159,7 @@ function inlineSource(
 
 /** What ADD fetches; COPY has no such words. */
 function isUrl(op: CopyOp, word: string): boolean {
-  return op.instruction === 'ADD' && /^(https?:\/\/|git:\/\/|git@|ssh:\/\/)/.test(word);
+  return (
+    op.instruction === 'ADD' && (/^https?:\/\//.test(word) || parseGitReference(word) !== undefined)
+  );
 }
