@@ -16,6 +16,10 @@ export interface DockerRegistry extends AsyncDisposable {
 export interface DockerRegistryOptions {
   /** Asks for these by HTTP basic authentication. */
   readonly credentials?: { readonly username: string; readonly password: string };
+  /** Files: speaks TLS with these. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** A file: only clients with a certificate of this authority. */
+  readonly clientAuthority?: string;
 }
 
 export async function startDockerRegistry(
@@ -48,7 +52,12 @@ export async function startDockerRegistry(
   }
 }
 
-function configuration(directory: string, { credentials }: DockerRegistryOptions): string {
+function configuration(
+  directory: string,
+  { credentials, tls, clientAuthority }: DockerRegistryOptions,
+): string {
+  const clients = clientAuthority ? `    clientcas: [${clientAuthority}]\n` : '';
+  const secure = tls ? `  tls:\n    certificate: ${tls.cert}\n    key: ${tls.key}\n${clients}` : '';
   let auth = '';
   if (credentials !== undefined) {
     const { username, password } = credentials;
@@ -68,7 +77,7 @@ storage:
     enabled: true
 http:
   addr: 127.0.0.1:0
-${auth}`;
+${secure}${auth}`;
 }
 
 /** It takes a free port and says in its log which. */
