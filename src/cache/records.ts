@@ -31,6 +31,8 @@ export interface CacheRecord {
   readonly recipe: Recipe;
   /** `null` when the step changed nothing. */
   readonly layer: DiffID | null;
+  /** Bytes of the layer's tar. Older records do not have it. */
+  readonly size?: number;
   /** RFC 3339: when the step ended. */
   readonly created: string;
   /** How long it took. */
@@ -69,6 +71,7 @@ const schema = v.object({
   name: v.string(),
   recipe: v.array(v.tuple([v.string(), value])),
   layer: v.nullable(v.string()),
+  size: v.optional(v.number()),
   created: v.string(),
   seconds: v.number(),
 });

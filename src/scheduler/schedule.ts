@@ -197,6 +197,7 @@ function executeOnce(
         name: step.name,
         recipe: recipe ?? [['recipe', 'none']],
         layer: layer?.diffID ?? null,
+        ...(layer === undefined ? {} : { size: layer.size }),
         created: run.now(),
         seconds: Math.round(performance.now() - started) / 1000,
       };
@@ -214,6 +215,8 @@ function fromRecord(run: Run, parent: StepResult, record: CacheRecord): StepResu
     return { ...parent, own: undefined, created: record.created } as StepResult;
   const layer = run.layerAt(record.layer);
   if (layer === undefined) return undefined;
+  // A machine that lost power may have left a part of it.
+  if (record.size !== undefined && layer.size !== record.size) return undefined;
   const layers = [...parent.layers, layer];
   return {
     layers,

@@ -162,6 +162,14 @@ describe('the scheduler', () => {
     expect(executed).toEqual(['a', 'a']);
   });
 
+  it('executes again what a crash has left a part of', async () => {
+    const { build, executed, layers } = machine();
+    await build(planOf(run('a')), ['a']);
+    for (const [diffID, layer] of layers) layers.set(diffID, { ...layer, size: 0 });
+    await build(planOf(run('a')), ['a']);
+    expect(executed).toEqual(['a', 'a']);
+  });
+
   it('says what changed when no record answers', async () => {
     const { build, events } = machine();
     await build(planOf(run('a')), ['a']);
