@@ -16,6 +16,7 @@ import type { MountEnvironment } from './scheduler/mounts.ts';
 import { runHandler } from './scheduler/run.ts';
 import { transferHandler } from './scheduler/transfer.ts';
 import { workdirHandler } from './scheduler/workdir.ts';
+import type { SshAgents } from './ssh-agents.ts';
 import { baseName, EMPTY_TREE, type FileTree } from './tree/file-tree.ts';
 import { subtree } from './tree/subtree.ts';
 
@@ -23,6 +24,7 @@ export interface StepParts {
   readonly options: BuildOptions;
   readonly environment: Environment;
   readonly inputs: BuildInputs;
+  readonly ssh: SshAgents;
   readonly sourceDateEpoch: number | undefined;
 }
 
@@ -68,7 +70,7 @@ export function stepHandlers(plan: Plan, parts: StepParts): OpHandlers {
 }
 
 function mountEnvironment(
-  { options, environment, inputs }: StepParts,
+  { options, environment, inputs, ssh }: StepParts,
   write: (entries: readonly LayerInput[], signal: AbortSignal) => Promise<Layer>,
 ): MountEnvironment {
   // By tree and not by word: a mount's source is a path, in which * and [ mean nothing.
@@ -102,7 +104,7 @@ function mountEnvironment(
       return { layer: await write(entries, signal), path: at };
     },
     secret: async (id) => secretValue(options.secrets?.[id], environment),
-    sshSocket: async () => environment.env.SSH_AUTH_SOCK,
+    sshSocket: (id) => ssh.socket(id),
   };
 }
 

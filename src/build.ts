@@ -26,6 +26,7 @@ import type { OperationContext } from './operation.ts';
 import type { BuildOptions, BuildResult } from './options.ts';
 import { finishImage, rfc3339 } from './scheduler/finish.ts';
 import { type ScheduleResult, schedule } from './scheduler/schedule.ts';
+import { openSshAgents, type SshAgents } from './ssh-agents.ts';
 import { useStore } from './store/lease.ts';
 
 /** Carries out `build` of index.ts. */
@@ -45,6 +46,7 @@ export async function performBuild(
       (await lease.catch(() => undefined))?.[Symbol.asyncDispose](),
   };
   await using inputs = await openBuildInputs(options, environment, operation);
+  await using ssh = openSshAgents(options.ssh ?? {}, environment);
   const dockerfile = parseDockerfile(inputs.dockerfile.bytes, { file: inputs.dockerfile.name });
   const sourceDateEpoch = epochOf(options);
   const bases = openBaseImages({ environment, pull: options.pull ?? false, emit, signal });
@@ -71,6 +73,7 @@ export async function performBuild(
     environment,
     operation,
     inputs,
+    ssh,
     sourceDateEpoch,
   });
   inputs.save();
@@ -135,6 +138,7 @@ interface BuildParts {
   readonly environment: Environment;
   readonly operation: OperationContext;
   readonly inputs: Awaited<ReturnType<typeof openBuildInputs>>;
+  readonly ssh: SshAgents;
   readonly sourceDateEpoch: number | undefined;
 }
 

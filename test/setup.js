@@ -17,6 +17,7 @@ export const TEST_PACKAGES = [
   ...RUN_PACKAGES,
   'docker-registry',
   'apache2-utils',
+  'openssh-client',
   'skopeo',
   'umoci',
   'libcap2-bin',
