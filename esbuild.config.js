@@ -26,7 +26,11 @@ const commonJS = {
   ...common,
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
-  define: { ...common.define, 'import.meta.url': '__moduleUrl' },
+  define: {
+    ...common.define,
+    'import.meta.url': '__moduleUrl',
+    'import.meta.dirname': '__dirname',
+  },
   banner: { js: "const __moduleUrl=require('node:url').pathToFileURL(__filename).href;" },
 };
 
@@ -41,7 +45,8 @@ const results = await Promise.all([
   build({
     ...commonJS,
     entryPoints: {
-      tsbuild: 'src/cli/main.ts',
+      tsbuild: 'src/cli/start.ts',
+      main: 'src/cli/main.ts',
       executor: 'src/executor/main.ts',
       worker: 'src/worker.ts',
     },

@@ -3,9 +3,10 @@
  * This is where implementations are chosen and where the process's environment enters.
  */
 import { existsSync } from 'node:fs';
-import { availableParallelism, homedir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { defaultHome } from './default-home.ts';
 import type { Executor } from './executor/protocol.ts';
 import type { Workers } from './host/workers.ts';
 import type { HostOptions } from './options.ts';
@@ -69,13 +70,6 @@ export function openEnvironment(
       }
     },
   };
-}
-
-/** DESIGN: `TSBUILD_HOME`; `/var/lib/tsbuild` as root; else `$XDG_DATA_HOME/tsbuild`. */
-export function defaultHome(env: Readonly<Record<string, string | undefined>>): string {
-  if (env.TSBUILD_HOME) return env.TSBUILD_HOME;
-  if (process.getuid?.() === 0) return '/var/lib/tsbuild';
-  return join(env.XDG_DATA_HOME || join(env.HOME || homedir(), '.local', 'share'), 'tsbuild');
 }
 
 /** A process entry of the built package: beside this file in dist/, or in dist/ when run from source. */

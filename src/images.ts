@@ -3,7 +3,7 @@
  * they need beyond the store is loaded when they are called.
  */
 import type { Readable, Writable } from 'node:stream';
-import { defaultHome } from './environment.ts';
+import { defaultHome } from './default-home.ts';
 import { isTsbuildError, TsbuildError } from './errors.ts';
 import type { HistoryRow, ImageDetails, ImageSummary } from './image-views.ts';
 import { familiarReference, formatReference, parseReference } from './oci/reference.ts';

@@ -1,13 +1,8 @@
-#!/usr/bin/env node
-/** The entry of the command: what ends it comes by here, be it a status, an error, a signal or a closed pipe. */
-import * as nodeModule from 'node:module';
+/** The command, loaded by start.ts: what ends it comes by here, be it a status, an error, a signal or a closed pipe. */
 import { errnoOf, exitStatus, isTsbuildError } from '../errors.ts';
 import type { CommandContext, FailureHandling } from './command.ts';
 import { dispatch } from './dispatch.ts';
 import { listenForSignals, signalStatus } from './signals.ts';
-
-// Node ≥ 22.1 keeps compiled code between runs; older ones do without.
-(nodeModule as { enableCompileCache?: () => void }).enableCompileCache?.();
 
 // `tsbuild images | head -1` closes the pipe early: that is no failure of ours.
 process.stdout.on('error', (error) => {

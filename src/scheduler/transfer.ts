@@ -1,4 +1,9 @@
-/** COPY and ADD as steps: select, digest for the key, and on a miss plan the entries and write the layer. */
+/**
+ * COPY and ADD as steps: select, digest for the key, and on a miss plan the entries and write the layer.
+ *
+ * `--link` changes nothing, as in Docker Engine 28: the files are put where they would be without it, links in the base
+ * followed. What it promises, that a new base does not cost a new copy, would be paid with another result.
+ */
 import { recipe } from '../cache/recipe.ts';
 import { parseGitReference } from '../context/location.ts';
 import { TsbuildError } from '../errors.ts';
@@ -9,10 +14,9 @@ import { resolveOwner } from '../tree/users.ts';
 import { digestCopy } from './copy-digest.ts';
 import { NO_CHMOD, parseChmod } from './copy-mode.ts';
 import { planCopy } from './copy-plan.ts';
-import { type CopyItem, type CopySource, selectCopy } from './copy-select.ts';
+import { type CopySource, selectCopy } from './copy-select.ts';
 import type { CopySources } from './copy-sources.ts';
 import type { OpHandler, StepContext } from './handler.ts';
-import { type LinkDestination, linkBase } from './link-base.ts';
 
 export interface TransferEnvironment {
   readonly contextTree: (name: string) => Promise<FileTree>;
@@ -43,30 +47,21 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
       hasMode: chmod.isAbsolute,
       hashFiles: environment.hashFiles,
     });
-    // With --link the files are put on nothing, so what lies below is neither seen nor part of the key.
-    const link = op.link
-      ? linkBase(parent.tree, linkDestination(op, items, environment))
-      : undefined;
-    const base = link === undefined ? parent : { chain: undefined, tree: link.tree };
     return {
       recipe: recipe('copy.v1', {
-        parent: base.chain,
-        link: op.link ? 'true' : undefined,
-        directories: link?.directories,
+        parent: parent.chain,
         destination: op.destination,
         workdir: op.workdir,
         chown: op.chown,
         chmod: op.chmod,
         content,
-        // Names in --chown are looked up in the files below, even if nothing else of them is seen.
-        owners: op.link && op.chown !== undefined ? parent.chain : undefined,
         epoch: environment.sourceDateEpoch?.toString(),
       }),
       async execute() {
         const users = parent.layers.length === 0 ? undefined : parent.tree;
         await using opened = await environment.sources.openArchives(items, signal);
         const inputs = planCopy(items, {
-          base: base.tree,
+          base: parent.tree,
           path: op.destination,
           workdir: op.workdir,
           ...(op.chown === undefined ? {} : { owner: resolveOwner(users, op.chown) }),
@@ -78,15 +73,6 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
       },
     };
   };
-}
-
-function linkDestination(
-  { destination, workdir }: CopyOp,
-  items: readonly CopyItem[],
-  { createdTime: time }: TransferEnvironment,
-): LinkDestination {
-  const isFile = items.every(({ node, unpack }) => node.type !== 'directory' && !unpack);
-  return { path: destination, workdir, isFile: isFile && !/(^|\/)\.?$/.test(destination), time };
 }
 
 async function sourcesOf(

@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+/**
+ * The first file of the command. It loads main.cjs together with the code that V8 made of it in an earlier run: compiling
+ * the bundle anew costs as much as a build in which nothing changed. Node has this built in from 22.1 on; for the older
+ * ones the code is kept in the store, which nobody else can write to. Whatever fails here, the command runs without.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import * as nodeModule from 'node:module';
+import { join } from 'node:path';
+import { Script } from 'node:vm';
+import { defaultHome } from '../default-home.ts';
+
+const { enableCompileCache } = nodeModule as {
+  enableCompileCache?: (directory?: string) => unknown;
+};
+const main = join(import.meta.dirname, 'main.cjs');
+const load = nodeModule.createRequire(import.meta.url);
+
+if (enableCompileCache === undefined) runWithKeptCode();
+else {
+  enableCompileCache();
+  load(main);
+}
+
+function runWithKeptCode(): void {
+  const source = readFileSync(main, 'utf8');
+  const file = keptFile();
+  const cachedData = file && readIfThere(file);
+  const script = new Script(nodeModule.wrap(source), {
+    filename: main,
+    ...(cachedData ? { cachedData } : {}),
+  });
+  if (file !== undefined && (cachedData === undefined || script.cachedDataRejected)) {
+    // At the end, when the functions that this run needed are compiled, too.
+    process.once('exit', () => keep(file, script));
+  }
+  const module = { exports: {} };
+  script.runInThisContext()(module.exports, load, module, main, import.meta.dirname);
+}
+
+/** Named by everything that the code depends on; `undefined` where there is no store to keep it in. */
+function keptFile(): string | undefined {
+  try {
+    const { size, mtimeMs } = statSync(main);
+    const identity = [
+      process.version,
+      process.arch,
+      process.execArgv.join(' '),
+      main,
+      size,
+      mtimeMs,
+    ].join('\n');
+    const name = createHash('sha256').update(identity).digest('hex').slice(0, 32);
+    const home = defaultHome(process.env);
+    return statSync(home).uid === process.getuid?.() ? join(home, 'compiled', name) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readIfThere(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
+function keep(file: string, script: Script): void {
+  try {
+    const temporary = `${file}.${process.pid}`;
+    mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
+    writeFileSync(temporary, script.createCachedData(), { mode: 0o600 });
+    renameSync(temporary, file);
+  } catch {
+    // The next run compiles again.
+  }
+}

@@ -1,0 +1,52 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Cli, createCli } from '../helpers/cli.ts';
+
+let cli: Cli;
+beforeAll(() => {
+  cli = createCli();
+  mkdirSync(cli.home, { recursive: true });
+});
+afterAll(() => cli[Symbol.asyncDispose]());
+
+const hasOwnCache = 'enableCompileCache' in (await import('node:module'));
+const compiled = () => join(cli.home, 'compiled');
+const kept = () => readdirSync(compiled()).map((name) => join(compiled(), name));
+
+/** Newer Nodes keep compiled code by themselves, and the command leaves it to them. */
+describe.runIf(!hasOwnCache)('compiled code', () => {
+  test('is kept in the store by the first run, and used by the next', async () => {
+    await cli.ok(['version']);
+    const [file] = kept();
+    const before = readFileSync(file!);
+    await cli.ok(['version']);
+    expect(kept()).toEqual([file]);
+    expect(readFileSync(file!).equals(before)).toBe(true);
+  });
+
+  test.each([
+    ['empty', (file: string) => truncateSync(file)],
+    ['cut off', (file: string) => truncateSync(file, 1000)],
+    ['something else', (file: string) => writeFileSync(file, 'no code at all')],
+  ])('that is %s is made anew', async (_, damage) => {
+    await cli.ok(['version']);
+    const [file] = kept();
+    damage(file!);
+    await cli.ok(['version']);
+    expect(readFileSync(file!).length).toBeGreaterThan(10_000);
+  });
+
+  test('that cannot be kept is done without', async () => {
+    rmSync(compiled(), { recursive: true, force: true });
+    writeFileSync(compiled(), 'a file in the way');
+    await cli.ok(['version']);
+    rmSync(compiled());
+  });
+});
+
+test('a command does not make a store for the sake of its compiled code', async () => {
+  const home = join(cli.directory, 'none');
+  await cli.ok(['version'], { env: { TSBUILD_HOME: home } });
+  expect(() => readdirSync(home)).toThrow('ENOENT');
+});
