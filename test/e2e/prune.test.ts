@@ -93,22 +93,24 @@ describe.each<[string, As]>([
   });
 
   test('--keep-storage keeps the steps used last', async () => {
+    // Megabytes for one step but not for two; without root, a layer is there as a tar and unpacked.
+    const few = as === 'root' ? 8 : 14;
     const step = (name: string) => ({
-      Dockerfile: `FROM busybox\nRUN head -c 3000000 /dev/urandom > /${name}\n`,
+      Dockerfile: `FROM busybox\nRUN head -c 6000000 /dev/urandom > /${name}\n`,
     });
     await cli.ok(['prune', '--all']);
     const old = cli.context(step('first'));
     const young = cli.context(step('second'));
     await cli.ok(['build', old]);
     await cli.ok(['build', young]);
-    await cli.ok(['prune', '--keep-storage', '10m']);
+    await cli.ok(['prune', '--keep-storage', '30m']);
     expect((await usage())('build cache').count).toBe(2);
-    await cli.ok(['prune', '--keep-storage', '4m']);
+    await cli.ok(['prune', '--keep-storage', `${few}m`]);
     expect((await usage())('build cache').count).toBe(1);
     const { stderr } = await cli.run(['build', '--progress=plain', young]);
     expect(stderr).toContain('CACHED');
     const { size } = (await usage())('build cache');
-    expect(size).toBeLessThan(4 << 20);
+    expect(size).toBeLessThan(few << 20);
   });
 
   test.each([
