@@ -51,22 +51,25 @@ export function smallFiles(count: number): NonNullable<Context['files']> {
 }
 
 const MEGABYTE = 1_000_000;
-const BLOCK = 65_536;
 
-/** `megabytes` in data/, in files of 64 MB at most; every other 64 KiB is text and the rest cannot be compressed. */
+/**
+ * `megabytes` in data/, in files of 64 MB at most. Half of the bytes cannot be compressed and the rest is text, in turns
+ * of 16 KiB to 4 MiB: as archives and pictures lie among sources.
+ */
 export function largeFiles(megabytes: number): NonNullable<Context['files']> {
   return (directory, random) => {
     const words = wordPool(random, 32 << 20);
-    const block = Buffer.alloc(BLOCK);
+    const block = Buffer.alloc(4 << 20);
     mkdirSync(join(directory, 'data'));
     writeFileSync(join(directory, 'data', 'round'), '0\n');
     for (let done = 0; done < megabytes; done += 64) {
       const file = openSync(join(directory, 'data', `part-${done / 64}`), 'w');
       let left = Math.min(64, megabytes - done) * MEGABYTE;
-      for (let n = 0; left > 0; n += 1) {
-        if (n % 2 === 0) random.fill(block);
-        const bytes = n % 2 === 0 ? block : words(BLOCK);
-        left -= writeSync(file, bytes, 0, Math.min(left, bytes.length));
+      while (left > 0) {
+        const length = 16_384 << random.below(9);
+        random.fill(block.subarray(0, length));
+        left -= writeSync(file, block, 0, Math.min(left, length));
+        if (left > 0) left -= writeSync(file, words(length), 0, Math.min(left, length));
       }
       closeSync(file);
     }

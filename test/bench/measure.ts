@@ -84,5 +84,5 @@ function killGroup(pid: number | undefined): void {
 }
 
 function tail(log: string): string {
-  return readFileSync(log, 'utf8').trimEnd().split('\n').slice(-12).join('\n');
+  return readFileSync(log, 'utf8').trimEnd().split('\n').slice(-4).join('\n');
 }
