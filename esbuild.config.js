@@ -34,12 +34,19 @@ const commonJS = {
   banner: { js: "const __moduleUrl=require('node:url').pathToFileURL(__filename).href;" },
 };
 
-// Twice as large as all the rest, and only registries need it.
-const undiciApart = {
-  name: 'undici-apart',
+// Larger than what needs them, and rarely needed: undici by registries, yargs by completion.
+const APART = ['undici', 'yargs'];
+const apart = {
+  name: 'apart',
   setup: ({ onResolve }) =>
-    onResolve({ filter: /^undici$/ }, () => ({ path: './undici.cjs', external: true })),
+    onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path }) => ({
+      path: `./${path}.cjs`,
+      external: true,
+    })),
 };
+
+// An ES module turned into CommonJS: what imports its default export takes all of a CommonJS module for that.
+const asDefault = 'if (module.exports.__esModule) module.exports = module.exports.default;';
 
 const results = await Promise.all([
   build({
@@ -50,9 +57,9 @@ const results = await Promise.all([
       executor: 'src/executor/main.ts',
       worker: 'src/worker.ts',
     },
-    plugins: [undiciApart],
+    plugins: [apart],
   }),
-  build({ ...commonJS, entryPoints: { undici: 'undici' } }),
+  build({ ...commonJS, entryPoints: APART, footer: { js: asDefault } }),
   build({
     ...common,
     format: 'esm',

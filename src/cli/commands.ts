@@ -104,6 +104,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/parse.ts')).parse,
   },
   {
+    name: 'completion',
+    summary: 'Print a script with which bash or zsh complete commands',
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
+  {
     name: 'version',
     summary: 'Print the version',
     load: async () => (await import('./commands/version.ts')).version,
