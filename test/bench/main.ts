@@ -83,6 +83,7 @@ async function inBench(options: BenchOptions, surrounding: Environment, root: st
     const host = {
       directory,
       env,
+      network: options.network,
       output: (command: readonly string[], seconds?: number) => output(command, env, seconds),
     };
     tools = await findTools(host, ensureBuilt(root, env, say), say);
@@ -130,7 +131,8 @@ async function runAll(bench: Bench, tools: readonly Tool[], options: BenchOption
   const date = new Date().toISOString().slice(0, 10);
   const versions = tools.map(({ name, version }) => `${name} ${version}`).join(', ');
   process.stdout.write(`${date}, ${machineLine(machine)}; ${versions}\n`);
-  process.stdout.write(`Medians (and ranges) of ${options.rounds} rounds.\n\n`);
+  const network = options.network === 'host' ? "the machine's network" : "the peers' own network";
+  process.stdout.write(`Medians (and ranges) of ${options.rounds} rounds, on ${network}.\n\n`);
   const workloads = options.growth ? [] : await measureWorkloads(bench, tools, options);
   const growth = options.growth ? await measureGrowth(bench, tools, options) : [];
   if (options.json !== undefined) {
@@ -140,6 +142,7 @@ async function runAll(bench: Bench, tools: readonly Tool[], options: BenchOption
         machine,
         tools: tools.map(({ name, version }) => ({ name, version })),
         rounds: options.rounds,
+        network: options.network,
         workloads,
         growth,
       },

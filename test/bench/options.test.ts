@@ -12,6 +12,7 @@ describe('the command line', () => {
     [['--only', 'a,b'], { only: ['a', 'b'] }],
     [['--only=a'], { only: ['a'] }],
     [['--tools=docker', '--json', 'x.json'], { tools: ['docker'], json: 'x.json' }],
+    [['--network', 'default'], { network: 'default' }],
     [['--growth', '--full'], { growth: true, full: true }],
   ])('%j says %j', (args, options) => {
     expect(parseOptions(args)).toMatchObject(options);
@@ -21,6 +22,7 @@ describe('the command line', () => {
     [['--bogus'], 'unknown option --bogus'],
     [['-n', '0'], '-n: not a number of rounds: 0'],
     [['-n', 'many'], '-n: not a number of rounds: many'],
+    [['--network=none'], '--network: host or default: none'],
     [['--only'], '--only needs a value'],
     [['--growth=yes'], '--growth takes no value'],
   ])('%j is refused: %s', (args, message) => {

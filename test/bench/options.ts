@@ -8,6 +8,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Where the results go as JSON. */
   readonly json: string | undefined;
+  /** Of RUN steps and containers of the peers; ours is the machine's, so theirs is too unless their own is asked for. */
+  readonly network: 'host' | 'default';
   readonly growth: boolean;
   /** Growth up to the sizes that take many minutes and gigabytes. */
   readonly full: boolean;
@@ -21,6 +23,7 @@ export const USAGE = `npm run bench -- [options]
   --tools NAME[,NAME]  these tools of tsbuild, docker, buildah
   -n ROUNDS            counted rounds after a warm-up (default: 5)
   --json FILE          write the results to FILE
+  --network NETWORK    of the peers' containers: host (default, as ours) or default (their own)
   --growth             how time and memory grow with the work, of tsbuild alone
   --full               with --growth: up to 500,000 files and a layer of 10 GB
   --list               names of the workloads
@@ -42,6 +45,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     tools: undefined,
     rounds: 5,
     json: undefined,
+    network: 'host',
     growth: false,
     full: false,
     list: false,
@@ -68,6 +72,9 @@ export function parseOptions(args: readonly string[]): BenchOptions {
       case '--json':
         options.json = value();
         break;
+      case '--network':
+        options.network = network(value());
+        break;
       case '--growth':
       case '--full':
       case '--list':
@@ -92,6 +99,11 @@ function splitFlag(arg: string): [string, string | undefined] {
 function wholeNumber(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new Error(`-n: not a number of rounds: ${text}`);
   return Number(text);
+}
+
+function network(text: string): BenchOptions['network'] {
+  if (text !== 'host' && text !== 'default') throw new Error(`--network: host or default: ${text}`);
+  return text;
 }
 
 /** A command in the environment is words between spaces; the words take no quotes. */

@@ -16,6 +16,7 @@ export async function openBuildah(
   const storage = ['--root', root, '--runroot', runRoot];
   const buildah = (...args: string[]): Command => [...command, ...storage, ...args];
   const podman = (...args: string[]): Command => [...podmanCommand, ...storage, ...args];
+  const network = host.network === 'host' ? ['--network=host'] : [];
   const version = await host.output([...command, 'version', '--json']);
   return {
     name: 'buildah',
@@ -24,7 +25,7 @@ export async function openBuildah(
     daemons: /^conmon$/,
     build: ({ context, image, noCache }) => {
       const cache = noCache ? ['--no-cache'] : [];
-      return buildah('bud', '--layers', '--network=host', ...cache, '-t', image, context);
+      return buildah('bud', '--layers', ...network, ...cache, '-t', image, context);
     },
     load: (archive) => buildah('pull', `docker-archive:${archive}`),
     push: (image, _context, compression) => {
@@ -36,7 +37,7 @@ export async function openBuildah(
     pull: (image) => buildah('pull', '--tls-verify=false', image),
     forget: (image) => [buildah('rmi', '-f', image)],
     save: (image, file) => buildah('push', image, `docker-archive:${file}:${image}`),
-    run: (image, args) => podman('run', '--rm', '--network=host', image, ...args),
+    run: (image, args) => podman('run', '--rm', ...network, image, ...args),
     async cleanUp() {
       for (const path of mountsBelow([root, runRoot])) execFileSync('umount', ['-l', path]);
       await rm(root, { recursive: true, force: true });

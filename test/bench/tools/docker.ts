@@ -11,6 +11,7 @@ interface CacheRecord {
 export async function openDocker(command: Command, host: ToolHost): Promise<Tool> {
   const docker = (...args: string[]): Command => [...command, ...args];
   const version = await host.output(docker('version', '-f', '{{.Server.Version}}'));
+  const network = host.network === 'host' ? ['--network=host'] : [];
   const names = new Set<string>();
   const named = (image: string): string => {
     names.add(image);
@@ -24,7 +25,7 @@ export async function openDocker(command: Command, host: ToolHost): Promise<Tool
     env: {},
     daemons: /^(dockerd|containerd|containerd-shim|buildkitd)$/,
     build: ({ context, image, noCache }) => {
-      const flags = ['--network=host', '--label', label, ...(noCache ? ['--no-cache'] : [])];
+      const flags = [...network, '--label', label, ...(noCache ? ['--no-cache'] : [])];
       return docker('build', ...flags, '-t', named(image), context);
     },
     load: (archive) => docker('load', '-i', archive),
@@ -33,7 +34,7 @@ export async function openDocker(command: Command, host: ToolHost): Promise<Tool
     pull: (image) => docker('pull', named(image)),
     forget: (image) => [docker('rmi', '-f', image)],
     save: (image, file) => docker('save', '-o', file, image),
-    run: (image, args) => docker('run', '--rm', '--network=host', image, ...args),
+    run: (image, args) => docker('run', '--rm', ...network, image, ...args),
     async cleanUp(worked) {
       const present = await host.output(
         docker('images', '--format', '{{.Repository}}:{{.Tag}}', '--filter', 'dangling=false'),

@@ -46,6 +46,8 @@ export interface Span {
 export interface ToolHost {
   readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of containers, where it is not the tool's own choice. */
+  readonly network: 'host' | 'default';
   /** Resolves with what the command wrote to its standard output. @throws Error, also after ten minutes or `seconds` */
   output(command: Command, seconds?: number): Promise<string>;
 }
