@@ -10,6 +10,7 @@ import * as nodeModule from 'node:module';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { defaultHome } from '../default-home.ts';
+import { STORE_VERSION } from '../store/version.ts';
 
 const { enableCompileCache } = nodeModule as {
   enableCompileCache?: (directory?: string) => unknown;
@@ -39,7 +40,7 @@ function runWithKeptCode(): void {
   script.runInThisContext()(module.exports, load, module, main, import.meta.dirname);
 }
 
-/** Named by everything that the code depends on; `undefined` where there is no store to keep it in. */
+/** Named by everything that the code depends on; `undefined` where there is no store of ours to keep it in. */
 function keptFile(): string | undefined {
   try {
     const { size, mtimeMs } = statSync(main);
@@ -53,7 +54,9 @@ function keptFile(): string | undefined {
     ].join('\n');
     const name = createHash('sha256').update(identity).digest('hex').slice(0, 32);
     const home = defaultHome(process.env);
-    return statSync(home).uid === process.getuid?.() ? join(home, 'compiled', name) : undefined;
+    const isOurs = statSync(home).uid === process.getuid?.();
+    const version = readFileSync(join(home, 'version'), 'utf8').trim();
+    return isOurs && version === STORE_VERSION ? join(home, 'compiled', name) : undefined;
   } catch {
     return undefined;
   }

@@ -7,9 +7,7 @@ import { writeFileAtomic } from '../host/atomic-file.ts';
 import { diskError } from '../host/disk-error.ts';
 import { emptyIndex, layoutFile } from './layout.ts';
 import { createTempArea } from './temp.ts';
-
-/** Raised when an older version would misread what a newer one writes. */
-const VERSION = '1';
+import { STORE_VERSION } from './version.ts';
 
 export interface Home {
   readonly home: string;
@@ -58,10 +56,10 @@ function readVersion(home: string): boolean {
     throw diskError(error, `open the store ${home}`);
   }
   // A crash of the machine can leave the file empty; it is then written again.
-  if (version === '' || version === VERSION) return version === VERSION;
+  if (version === '' || version === STORE_VERSION) return version === STORE_VERSION;
   throw new TsbuildError(
     'STORE',
-    `open the store ${home}: it has version ${JSON.stringify(version.slice(0, 40))}, this tsbuild knows ${VERSION}`,
+    `open the store ${home}: it has version ${JSON.stringify(version.slice(0, 40))}, this tsbuild knows ${STORE_VERSION}`,
     {
       hint: 'use a newer tsbuild, or another TSBUILD_HOME',
     },
@@ -80,7 +78,7 @@ function makeHome(home: string): void {
     }
     createOnce(path.join(home, 'content/oci-layout'), layoutFile());
     createOnce(path.join(home, 'content/index.json'), emptyIndex());
-    writeFileAtomic(path.join(home, 'version'), `${VERSION}\n`, {
+    writeFileAtomic(path.join(home, 'version'), `${STORE_VERSION}\n`, {
       tempDirectory: path.join(home, 'tmp'),
     });
   } catch (error) {

@@ -1,12 +1,12 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cli, createCli } from '../helpers/cli.ts';
 
 let cli: Cli;
-beforeAll(() => {
+beforeAll(async () => {
   cli = createCli();
-  mkdirSync(cli.home, { recursive: true });
+  await cli.base();
 });
 afterAll(() => cli[Symbol.asyncDispose]());
 
