@@ -34,8 +34,8 @@ const commonJS = {
   banner: { js: "const __moduleUrl=require('node:url').pathToFileURL(__filename).href;" },
 };
 
-// Larger than what needs them, and rarely needed: undici by registries, yargs by completion.
-const APART = ['undici', 'yargs'];
+// Larger than what needs them, and rarely needed: undici by registries, yargs by completion, fast-glob for a hint.
+const APART = ['undici', 'yargs', 'fast-glob'];
 const apart = {
   name: 'apart',
   setup: ({ onResolve }) =>

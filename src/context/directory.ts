@@ -40,9 +40,16 @@ export function openDirectory(root: string, ignore?: IgnoreRules): FileTree {
     throw new TsbuildError('CONTEXT', `read context ${displayName(root)}: not a directory`);
   }
   const tree = directoryTree(root.replace(/\/+$/, ''));
-  if (ignore === undefined) return tree;
-  const visible = filterTree(tree, { exclude: ignore.patterns });
-  return { ...visible, whyMissing: (path) => tree.lookup(path) && explain(ignore, path) };
+  const visible = ignore === undefined ? tree : filterTree(tree, { exclude: ignore.patterns });
+  const findNamesakes = async (name: string) => {
+    // Its package is loaded for errors alone.
+    const namesakes = await import('./namesakes.ts');
+    const found = await namesakes.findNamesakes(root, name);
+    return found.filter((path) => visible.lookup(path) !== undefined);
+  };
+  if (ignore === undefined) return { ...tree, findNamesakes };
+  const whyMissing = (path: string) => tree.lookup(path) && explain(ignore, path);
+  return { ...visible, whyMissing, findNamesakes };
 }
 
 function explain(ignore: IgnoreRules, path: string): string | undefined {

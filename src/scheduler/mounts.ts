@@ -10,7 +10,8 @@ import type { CacheMount, FileSource, RunMount, RunOp } from '../graph/step.ts';
 import { acquireLock, tryLock } from '../host/lock.ts';
 import type { Layer } from '../layer/layer.ts';
 import { digestOf, hexOf } from '../oci/digest.ts';
-import { EMPTY_TREE, type FileTree } from '../tree/file-tree.ts';
+import { cleanPath, EMPTY_TREE, type FileTree } from '../tree/file-tree.ts';
+import { hintElsewhere } from '../tree/missing.ts';
 import { resolvePath } from '../tree/resolve.ts';
 import type { StepContext } from './handler.ts';
 
@@ -200,13 +201,13 @@ async function sourceLayers(
   if (from.type === 'input') {
     const input = context.inputs[from.input]!;
     const { path, node } = resolvePath(input.tree, source, { followLast: true });
-    if (node === undefined && path !== '') throw noSource(source);
+    if (node === undefined && path !== '') throw await noSource(input.tree, source);
     return { layers: input.layers, path };
   }
   if (from.type === 'nothing') return { layers: [], path: '' };
   const tree = await environment.contextTree(from.name);
   const { path, node } = resolvePath(tree, source, { followLast: true });
-  if (node === undefined) throw noSource(source);
+  if (node === undefined) throw await noSource(tree, source);
   const made = await environment.layerOf(tree, path, context.signal);
   return { layers: [made.layer], path: made.path };
 }
@@ -224,7 +225,7 @@ async function sourceDigest(
         ? EMPTY_TREE
         : await environment.contextTree(from.name);
   const { path, node } = resolvePath(tree, source, { followLast: true });
-  if (node === undefined && path !== '') throw noSource(source);
+  if (node === undefined && path !== '') throw await noSource(tree, source);
   return environment.contentDigest(tree, path);
 }
 
@@ -232,8 +233,13 @@ function absolute(path: string, workdir: string): string {
   return isAbsolute(path) ? path : join(workdir, path);
 }
 
-function noSource(source: string): TsbuildError {
-  return new TsbuildError('COPY_SOURCE', `bind mount source ${JSON.stringify(source)}: not found`);
+async function noSource(tree: FileTree, source: string): Promise<TsbuildError> {
+  const hint = tree.whyMissing?.(cleanPath(source)) ?? (await hintElsewhere(tree, source));
+  return new TsbuildError(
+    'COPY_SOURCE',
+    `bind mount source ${JSON.stringify(source)}: not found`,
+    hint === undefined ? {} : { hint },
+  );
 }
 
 function missing(what: string, id: string): TsbuildError {

@@ -6,15 +6,16 @@
  */
 import { recipe } from '../cache/recipe.ts';
 import { parseGitReference } from '../context/location.ts';
-import { TsbuildError } from '../errors.ts';
+import { isTsbuildError, TsbuildError } from '../errors.ts';
 import type { CopyOp } from '../graph/step.ts';
 import type { Layer, LayerInput } from '../layer/layer.ts';
 import { EMPTY_TREE, type FileNode, type FileTree } from '../tree/file-tree.ts';
+import { hintElsewhere } from '../tree/missing.ts';
 import { resolveOwner } from '../tree/users.ts';
 import { digestCopy } from './copy-digest.ts';
 import { NO_CHMOD, parseChmod } from './copy-mode.ts';
 import { planCopy } from './copy-plan.ts';
-import { type CopySource, selectCopy } from './copy-select.ts';
+import { type CopyItem, type CopySource, selectCopy } from './copy-select.ts';
 import type { CopySources } from './copy-sources.ts';
 import type { OpHandler, StepContext } from './handler.ts';
 
@@ -36,11 +37,7 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
   return async (context) => {
     const { op } = context.step;
     const { parent, signal } = context;
-    const items = selectCopy({
-      sources: await sourcesOf(context, environment),
-      exclude: op.exclude,
-      parents: op.parents,
-    });
+    const items = await select(op, await sourcesOf(context, environment));
     const chmod = op.chmod === undefined ? NO_CHMOD : parseChmod(op.chmod);
     const content = await digestCopy(items, {
       hasOwner: op.chown !== undefined,
@@ -73,6 +70,21 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
       },
     };
   };
+}
+
+/** @throws TsbuildError of selectCopy, which says where else a missing source is */
+async function select(op: CopyOp, sources: readonly CopySource[]): Promise<readonly CopyItem[]> {
+  const { exclude, parents } = op;
+  try {
+    return selectCopy({ sources, exclude, parents });
+  } catch (error) {
+    if (!isTsbuildError(error) || error.code !== 'COPY_SOURCE' || error.hint !== undefined)
+      throw error;
+    for (const source of sources) {
+      if (source.type === 'word') error.hint ??= await hintElsewhere(source.tree, source.word);
+    }
+    throw error;
+  }
 }
 
 async function sourcesOf(

@@ -17,6 +17,8 @@ export interface FileTree {
   list(path: string): readonly string[];
   /** A sentence on why there is nothing at `path`, if the tree knows: a rule hides it. For hints in errors. */
   whyMissing?(path: string): string | undefined;
+  /** Some of the paths whose last component is `name`, perhaps in another case, if the tree can look for them quickly. For hints. */
+  findNamesakes?(name: string): Promise<readonly string[]>;
 }
 
 export type FileType = 'file' | 'directory' | 'symlink' | 'char' | 'block' | 'fifo';
