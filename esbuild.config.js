@@ -34,8 +34,9 @@ const commonJS = {
   banner: { js: "const __moduleUrl=require('node:url').pathToFileURL(__filename).href;" },
 };
 
-// Larger than what needs them, and rarely needed: undici by registries, yargs by completion, fast-glob for a hint.
-const APART = ['undici', 'yargs', 'fast-glob'];
+// Larger than what needs them, and rarely needed: undici by registries, yargs by completion, fast-glob for a hint,
+// tar-stream for archives of images.
+const APART = ['undici', 'yargs', 'fast-glob', 'tar-stream'];
 const apart = {
   name: 'apart',
   setup: ({ onResolve }) =>

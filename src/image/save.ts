@@ -12,7 +12,7 @@ import { isIndexType, isManifestType } from '../oci/media-types.ts';
 import { familiarReference, parseReference } from '../oci/reference.ts';
 import { formatIndex, layoutFile, REF_NAME } from '../store/layout.ts';
 import type { Store } from '../store/store.ts';
-import { type ArchiveMember, packArchive } from '../tar/archive.ts';
+import { type ArchiveMember, packArchive } from '../tar/pack-archive.ts';
 
 import { findStored } from './find.ts';
 import { readManifest } from './image.ts';

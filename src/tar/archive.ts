@@ -1,6 +1,6 @@
 /**
- * Archives of a few named files: `docker save`, an OCI layout in a tar. Reading one needs no unpacking: members are
- * ranges of the archive's file. What comes as a stream or compressed is spooled to one file first.
+ * Reads archives of a few named files: `docker save`, an OCI layout in a tar. That needs no unpacking: members are ranges
+ * of the archive's file. What comes as a stream or compressed is spooled to one file first. pack-archive.ts writes them.
  */
 import { closeSync, createReadStream, createWriteStream, openSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,8 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { TsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import type { Content } from '../tree/file-tree.ts';
-import { END_OF_ARCHIVE, encodeHeader } from './encode.ts';
-import { archiveError, padding, type TarEntry } from './entry.ts';
+import { archiveError, type TarEntry } from './entry.ts';
 import { entryPath } from './entry-path.ts';
 import { detectCompression, inflateError, inflateStream, type TarCompression } from './inflate.ts';
 import { readFully, scanTar } from './scan.ts';
@@ -112,56 +111,4 @@ function limit(maxBytes = Number.POSITIVE_INFINITY): Transform {
       else done(new TsbuildError('ARCHIVE', `read archive: it is larger than ${maxBytes} bytes`));
     },
   });
-}
-
-/** A directory when it has no content. */
-export interface ArchiveMember {
-  readonly name: string;
-  readonly content?: Content;
-  /** Seconds since 1970; 0 by default, so that equal content gives equal archives. */
-  readonly mtime?: number;
-}
-
-/** The bytes of an archive, in pieces of at most 1 MiB, for whoever writes them somewhere: `Readable.from(…)`. */
-export async function* packArchive(members: Iterable<ArchiveMember>): AsyncGenerator<Uint8Array> {
-  for (const member of members) {
-    const size = sizeOf(member.content);
-    yield encodeHeader({
-      name: member.content === undefined ? `${member.name}/` : member.name,
-      type: member.content === undefined ? 'directory' : 'file',
-      mode: member.content === undefined ? 0o755 : 0o644,
-      uid: 0,
-      gid: 0,
-      size,
-      mtime: BigInt(member.mtime ?? 0) * 1_000_000_000n,
-    });
-    if (member.content !== undefined) yield* contentBytes(member.content, member.name);
-    if (padding(size) > 0) yield Buffer.alloc(padding(size));
-  }
-  yield END_OF_ARCHIVE;
-}
-
-function sizeOf(content: Content | undefined): number {
-  if (content === undefined) return 0;
-  return 'bytes' in content ? content.bytes.length : content.size;
-}
-
-async function* contentBytes(content: Content, name: string): AsyncGenerator<Uint8Array> {
-  if ('bytes' in content) {
-    yield content.bytes;
-    return;
-  }
-  const { file, offset, size } = content;
-  if (size === 0) return;
-  let left = size;
-  for await (const chunk of createReadStream(file, {
-    start: offset,
-    end: offset + size - 1,
-    highWaterMark: READ_BYTES,
-  })) {
-    left -= chunk.length;
-    yield chunk;
-  }
-  // The header has promised more: what follows would be read as content.
-  if (left > 0) throw new TsbuildError('STORE', `pack ${name}: ${file} is shorter than it was`);
 }

@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { createReadStream, createWriteStream, readFileSync, writeFileSync } from 'node:fs';
+import { createReadStream, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { packArchive, readArchive } from '../../src/tar/archive.ts';
+import { readArchive } from '../../src/tar/archive.ts';
 import type { Content } from '../../src/tree/file-tree.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 import { END, file, header, pax } from './raw-tar.ts';
@@ -107,39 +106,5 @@ describe('reading', () => {
     const signal = AbortSignal.abort(new Error('enough'));
     const reading = readArchive(Readable.from([archive]), { directory: tempDirectory(), signal });
     await expect(reading).rejects.toThrow('enough');
-  });
-});
-
-describe('packing', () => {
-  const pack = async (path: string, source: string) => {
-    const members = [
-      { name: 'blobs' },
-      { name: 'blobs/range', content: { file: source, offset: 1_000_000, size: 1_500_001 } },
-      { name: 'empty', content: { bytes: Buffer.alloc(0) } },
-      { name: 'index.json', content: { bytes: Buffer.from('{}') }, mtime: 1_600_000_000 },
-    ];
-    await pipeline(packArchive(members), createWriteStream(path));
-  };
-
-  test('makes what tar reads, the same each time', async () => {
-    const directory = tempDirectory();
-    const source = join(directory, 'source');
-    writeFileSync(source, Buffer.alloc(3_000_000, 'some content '));
-    const [first, second] = [join(directory, '1.tar'), join(directory, '2.tar')];
-    await pack(first, source);
-    await pack(second, source);
-    expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
-    expect(execFileSync('tar', ['-tf', first]).toString()).toBe(
-      'blobs/\nblobs/range\nempty\nindex.json\n',
-    );
-    const range = execFileSync('tar', ['-xOf', first, 'blobs/range'], { maxBuffer: 2 ** 24 });
-    expect(range.equals(readFileSync(source).subarray(1_000_000, 2_500_001))).toBe(true);
-  });
-
-  test('fails when a file is shorter than was said', async () => {
-    const directory = tempDirectory();
-    const source = join(directory, 'source');
-    writeFileSync(source, 'short');
-    await expect(pack(join(directory, '1.tar'), source)).rejects.toMatchObject({ code: 'STORE' });
   });
 });
