@@ -1,4 +1,5 @@
 /** What every long call of the API returns: a promise, an async iterable of events, and something to dispose of. */
+import { setMaxListeners } from 'node:events';
 import { TsbuildError } from './errors.ts';
 import type { BuildEvent, EventSink } from './events.ts';
 import type { Operation } from './options.ts';
@@ -29,6 +30,8 @@ class RunningOperation<T> implements Operation<T> {
   #ended = false;
 
   constructor(work: (context: OperationContext) => Promise<T>, outer?: AbortSignal) {
+    // All that the operation does listens: a dozen of listeners is no leak.
+    setMaxListeners(0, this.#controller.signal);
     const follow = () => this.abort(outer?.reason);
     if (outer?.aborted) follow();
     outer?.addEventListener('abort', follow, { once: true });

@@ -1,6 +1,7 @@
 /** Which blob a layer goes out as: the one that it came as, one that was made of it before, or a new one of its tar. */
 import { join } from 'node:path';
 import type { EventSink } from '../events.ts';
+import { type GrowingFile, growingFile } from '../host/growing-file.ts';
 import { inlineWorkers, type Workers } from '../host/workers.ts';
 import { layerAt } from '../layer/adopt.ts';
 import { COMPRESS_TASK, compressLayer } from '../layer/compress.ts';
@@ -74,14 +75,18 @@ export function knownBlob(
   return made && described(layer, made, manifestType);
 }
 
-/**
- * Makes the blob of the layer's tar. `isElsewhere` says whether whoever will get it has a blob already that the store
- * has lost.
- */
+export interface MakeOptions {
+  /** Whether who will get the blob has one already that the store has lost. */
+  readonly isElsewhere?: (blob: Descriptor) => Promise<boolean>;
+  /** Gets the blob's file while it is written, if it is large and has to be made. It is closed when `released` settles. */
+  readonly onStart?: (blob: GrowingFile) => { readonly released: Promise<unknown> };
+}
+
+/** Makes the blob of the layer's tar, unless it is there. */
 export async function makeBlob(
   forming: LayerForming,
   manifestLayer: ManifestLayer,
-  isElsewhere: (blob: Descriptor) => Promise<boolean> = async () => false,
+  { isElsewhere = async () => false, onStart }: MakeOptions = {},
 ): Promise<Descriptor> {
   const { store } = forming;
   const { layer, diffID, manifestType } = manifestLayer;
@@ -98,7 +103,7 @@ export async function makeBlob(
     const descriptor = lost.digest === layer.digest ? layer : described(layer, lost, manifestType);
     if (await isElsewhere(descriptor)) return descriptor;
   }
-  const blob = await compress(forming, tar, format);
+  const blob = await compress(forming, tar, format, onStart);
   noteLayerBlob(store, diffID, blob);
   return described(layer, blob, manifestType);
 }
@@ -110,6 +115,7 @@ async function compress(
   forming: LayerForming,
   layer: Layer,
   format: 'gzip' | 'zstd',
+  onStart: MakeOptions['onStart'],
 ): Promise<LayerBlob> {
   const { store, step, emit, signal, compressionLevel: level } = forming;
   const workers = layer.size <= SMALL_BYTES ? thisThread() : forming.workers;
@@ -117,12 +123,26 @@ async function compress(
   const transfer = startTransfer(emit, step, subject, 'compress ');
   const blob = await inTempDir(store, async (directory) => {
     const target = join(directory, 'blob');
-    const made = await compressLayer(
-      { layer, format, target, level },
-      { workers, onProgress: transfer.moved, ...(signal ? { signal } : {}) },
-    );
-    store.adoptBlob(target, made.digest);
-    return made;
+    const growing = onStart && layer.size > SMALL_BYTES ? growingFile(target) : undefined;
+    const use = growing && onStart?.(growing);
+    void use?.released.catch(() => {}).finally(() => growing?.[Symbol.dispose]());
+    try {
+      const made = await compressLayer(
+        { layer, format, target, level },
+        {
+          workers,
+          onProgress: transfer.moved,
+          ...(growing ? { onWritten: growing.grown } : {}),
+          ...(signal ? { signal } : {}),
+        },
+      );
+      store.adoptBlob(target, made.digest);
+      growing?.end();
+      return made;
+    } catch (error) {
+      growing?.end(error);
+      throw error;
+    }
   });
   transfer.done();
   return {

@@ -14,8 +14,8 @@ import { DOCKER_CONFIG, OCI_CONFIG } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { familiarReference, type Reference } from '../oci/reference.ts';
 import { useStore } from '../store/lease.ts';
-import { knownBlob, makeBlob } from './layer-form.ts';
-import { type LayerPush, send, sendLayer } from './push-layer.ts';
+import { knownBlob } from './layer-form.ts';
+import { type LayerPush, send, sendLayer, startLayer } from './push-layer.ts';
 import { MAX_DEPTH } from './select.ts';
 import { together } from './together.ts';
 import { startTransfer } from './transfer-progress.ts';
@@ -129,11 +129,12 @@ async function pushManifest(
       // The descriptor is the manifest's own: another may call the same bytes differently.
       return sending.then(() => blob);
     };
-    const isThere = (blob: Descriptor) => target.exists(blob, { signal: inner });
     const config = once(manifest.config, () => send(push, manifest.config));
     const blobs = layers.map(async (layer, at) => {
-      const blob = known[at] ?? (await pushing.compressing(() => makeBlob(push, layer, isThere)));
-      return once(blob, () => sendLayer(push, blob, layer.diffID));
+      const { blob, sent } = known[at]
+        ? { blob: known[at], sent: false }
+        : await pushing.compressing(() => startLayer(push, layer));
+      return once(blob, async () => ((await sent) ? blob : sendLayer(push, blob, layer.diffID)));
     });
     return [...blobs, config];
   });

@@ -26,6 +26,8 @@ export interface CompressOptions {
   readonly signal?: AbortSignal;
   /** Bytes of the tar done so far. */
   readonly onProgress?: (current: number) => void;
+  /** Bytes of the blob that are in its file. */
+  readonly onWritten?: (size: number) => void;
 }
 
 export const COMPRESS_TASK = 'layer.compress';
@@ -61,11 +63,13 @@ export async function compressLayer(
       crc = combineCrc32(crc, range.crc, range.plainSize);
       done += range.plainSize;
       options.onProgress?.(done);
+      options.onWritten?.(hasher.size);
     }
     if (format === 'gzip') {
       write(LAST_BLOCK);
       write(gzipTrailer(crc, done));
     }
+    options.onWritten?.(hasher.size);
     return hasher.finish();
   } catch (error) {
     throw diskError(error, `write compressed layer ${target}`);

@@ -5,7 +5,8 @@ import type { Readable } from 'node:stream';
 export type HttpBody = Uint8Array | HttpStream;
 
 export interface HttpStream {
-  readonly size: number;
+  /** Unknown for what is still being made. */
+  readonly size?: number;
   readonly open: () => AsyncIterable<Uint8Array> | Promise<AsyncIterable<Uint8Array>>;
 }
 

@@ -18,6 +18,7 @@ import { type FetchedManifest, fetchManifest, putManifest, resolveManifest } fro
 import { listReferrers, noteReferrer, type ReferrerOptions } from './referrers.ts';
 import type { Session } from './session.ts';
 import { type PushOptions, pushBlob } from './upload.ts';
+import { pushGrowing } from './upload-growing.ts';
 
 export interface Repository extends Fetcher, Pusher, Resolver, Tagger {
   readonly registry: string;
@@ -26,6 +27,15 @@ export interface Repository extends Fetcher, Pusher, Resolver, Tagger {
     descriptor: Descriptor,
     open: () => Promise<Readable>,
     options?: PushOptions,
+  ): Promise<PushOutcome>;
+  /**
+   * Sends a blob while it is made: `open` gives the bytes as they come, and `finished` what they are, or nothing if there
+   * will be none after all. @throws as soon as that does not work; the blob should be pushed then.
+   */
+  pushGrowing(
+    open: () => AsyncIterable<Uint8Array>,
+    finished: Promise<Descriptor | undefined>,
+    options?: CallOptions,
   ): Promise<PushOutcome>;
   /** A manifest or index with its bytes, in one request; `undefined` if there is none. */
   fetchManifest(tagOrDigest: string, options?: CallOptions): Promise<FetchedManifest | undefined>;
@@ -79,6 +89,8 @@ export function createRepository(session: Session, repository: string): Reposito
     repository,
     resolve,
     push,
+    pushGrowing: (open, finished, { signal } = {}) =>
+      pushGrowing({ session, repository, ...(signal ? { signal } : {}) }, open, finished),
     exists: async (descriptor, options) =>
       isDocument(descriptor)
         ? (await resolve(descriptor.digest, options)) !== undefined

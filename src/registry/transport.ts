@@ -133,7 +133,8 @@ function isInsecure(url: URL, insecure: readonly string[], tls: TlsOptions | und
 
 function sizeHeader(body: HttpBody | undefined): Record<string, string> {
   if (body === undefined) return {};
-  return { 'content-length': String(body instanceof Uint8Array ? body.byteLength : body.size) };
+  const size = body instanceof Uint8Array ? body.byteLength : body.size;
+  return size === undefined ? {} : { 'content-length': String(size) };
 }
 
 function eitherSignal(

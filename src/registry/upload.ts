@@ -10,7 +10,7 @@ import type { Descriptor } from '../oci/descriptor.ts';
 import { headBlob } from './blobs.ts';
 import { type ByteReader, byteReader } from './byte-reader.ts';
 import { broken, nonsense, RegistryError } from './error.ts';
-import { discard, type HttpResponse, header, headerSize } from './http.ts';
+import { discard, type HttpBody, type HttpResponse, header, headerSize } from './http.ts';
 import { resolveLocation } from './redirect.ts';
 import { pause } from './retry.ts';
 import { pullScope, pushScope } from './scope.ts';
@@ -21,15 +21,21 @@ export interface PushOptions extends CallOptions {
   readonly mountFrom?: string;
 }
 
-interface Upload {
+export interface Upload {
   readonly location: URL;
   /** Bytes that the registry has. */
   readonly offset: number;
 }
 
-interface Push extends PushOptions {
+/** Where blobs go. */
+export interface UploadTarget {
   readonly session: Session;
   readonly repository: string;
+  readonly signal?: AbortSignal;
+}
+
+interface Push extends PushOptions, UploadTarget {
+  readonly signal?: AbortSignal;
   readonly descriptor: Descriptor;
   readonly open: () => Promise<Readable>;
   /** What the registry has begun to receive. */
@@ -42,7 +48,7 @@ interface Push extends PushOptions {
 /** Below what proxies in front of registries usually let through in one request. */
 const CHUNK = 32 * 1024 * 1024;
 const TOO_LARGE = 413;
-const OCTETS = { 'content-type': 'application/octet-stream' };
+export const OCTETS = { 'content-type': 'application/octet-stream' };
 
 export async function pushBlob(
   session: Session,
@@ -86,7 +92,13 @@ async function attempt(push: Push): Promise<PushOutcome> {
 }
 
 async function exists(push: Push): Promise<boolean> {
-  const { session, repository, descriptor, signal } = push;
+  return hasBlob(push, push.descriptor);
+}
+
+export async function hasBlob(
+  { session, repository, signal }: UploadTarget,
+  descriptor: Descriptor,
+): Promise<boolean> {
   const response = await session.callOnce({
     ...headBlob(repository, descriptor, signal),
     scopes: [pushScope(repository)],
@@ -100,33 +112,45 @@ async function begin(push: Push): Promise<Upload | 'mounted'> {
   if (mountFrom !== undefined && mountFrom !== repository) {
     const query = new URLSearchParams({ mount: descriptor.digest, from: mountFrom });
     try {
-      return await post(push, `?${query}`, [pushScope(repository), pullScope(mountFrom)]);
+      return await start(push, `?${query}`, [pushScope(repository), pullScope(mountFrom)]);
     } catch (error) {
       // Mounting is a favour; what it was refused for need not concern the upload.
       if (!(error instanceof RegistryError) || error.retryable || error.status === undefined)
         throw error;
     }
   }
-  return post(push, '', [pushScope(repository)]);
+  return start(push, '', [pushScope(repository)]);
 }
 
-async function post(
+async function start(
   push: Push,
   query: string,
   scopes: readonly string[],
 ): Promise<Upload | 'mounted'> {
-  const response = await push.session.callOnce({
+  const started = await startUpload(push, query, scopes);
+  if (started === 'mounted') return 'mounted';
+  push.minimumChunk = started.minimumChunk;
+  return { location: started.location, offset: 0 };
+}
+
+/** Opens an upload, or mounts a blob by what the query says. */
+export async function startUpload(
+  target: UploadTarget,
+  query = '',
+  scopes: readonly string[] = [pushScope(target.repository)],
+): Promise<{ readonly location: URL; readonly minimumChunk: number } | 'mounted'> {
+  const response = await target.session.callOnce({
     method: 'POST',
-    url: `v2/${push.repository}/blobs/uploads/${query}`,
+    url: `v2/${target.repository}/blobs/uploads/${query}`,
     body: new Uint8Array(0),
     scopes,
     expect: query === '' ? [202] : [201, 202],
-    ...signalOf(push),
+    ...signalOf(target),
   });
   await discard(response);
   if (response.status === 201) return 'mounted';
-  push.minimumChunk = headerSize(response, 'oci-chunk-min-length') ?? 0;
-  return { location: locationOf(response, 'POST'), offset: 0 };
+  const minimumChunk = headerSize(response, 'oci-chunk-min-length') ?? 0;
+  return { location: locationOf(response, 'POST'), minimumChunk };
 }
 
 /** Sends what is missing by PATCH, in one request or in as many as the size of a chunk asks for. */
@@ -177,25 +201,35 @@ async function patch(
 }
 
 /** Closes the upload; with it go all bytes, if none were sent before. */
-async function commit(push: Push, { location, offset }: Upload): Promise<void> {
+async function commit(push: Push, upload: Upload): Promise<void> {
   const { descriptor } = push;
-  const url = new URL(location);
-  // Appended to the text: the rest of the query may be signed as it stands.
-  url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(descriptor.digest)}`;
   const whole = {
     size: descriptor.size,
     open: async () => counted(await push.open(), 0, push.onProgress),
   };
-  const response = await push.session.callOnce({
+  const isUnsent = upload.offset === 0 && descriptor.size > 0;
+  await closeUpload(push, upload.location, descriptor, isUnsent ? whole : new Uint8Array(0));
+}
+
+export async function closeUpload(
+  target: UploadTarget,
+  location: URL,
+  descriptor: Descriptor,
+  body: HttpBody = new Uint8Array(0),
+): Promise<void> {
+  const url = new URL(location);
+  // Appended to the text: the rest of the query may be signed as it stands.
+  url.search += `${url.search === '' ? '?' : '&'}digest=${encodeURIComponent(descriptor.digest)}`;
+  const response = await target.session.callOnce({
     method: 'PUT',
     url,
     headers: OCTETS,
-    body: offset === 0 && descriptor.size > 0 ? whole : new Uint8Array(0),
-    scopes: [pushScope(push.repository)],
+    body,
+    scopes: [pushScope(target.repository)],
     // 204 is not in the specification, but in the field.
     expect: [201, 202, 204],
-    answerMilliseconds: push.session.commitMilliseconds,
-    ...signalOf(push),
+    answerMilliseconds: target.session.commitMilliseconds,
+    ...signalOf(target),
   });
   await discard(response);
   const stored = header(response, 'docker-content-digest');
@@ -250,7 +284,7 @@ function isLostUpload(push: Push, error: unknown): boolean {
   );
 }
 
-function locationOf(
+export function locationOf(
   response: HttpResponse,
   method: 'POST' | 'PATCH' | 'GET',
   otherwise?: URL,
@@ -275,6 +309,6 @@ async function* counted(
   }
 }
 
-function signalOf({ signal }: Push): { signal?: AbortSignal } {
+function signalOf({ signal }: UploadTarget): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };
 }

@@ -1,12 +1,13 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { BuildEvent, EventSink } from '../../src/events.ts';
 import { inlineWorkers } from '../../src/host/workers.ts';
 import { assembleImage } from '../../src/image/assemble.ts';
 import { findImage } from '../../src/image/image.ts';
 import { pullImage } from '../../src/image/pull.ts';
 import { type PushOptions, pushImage } from '../../src/image/push.ts';
+import { validateImage } from '../../src/image/validate.ts';
 import { layerTasks } from '../../src/layer/tasks.ts';
 import type { Descriptor } from '../../src/oci/descriptor.ts';
 import type { Digest } from '../../src/oci/digest.ts';
@@ -23,7 +24,7 @@ import { parseReference } from '../../src/oci/reference.ts';
 import type { Store } from '../../src/store/store.ts';
 import { newStore, type SampleFiles, sampleImage, sampleLayer } from '../helpers/images.ts';
 import type { FakeRegistry } from '../helpers/registry.ts';
-import { testClient, testRegistry } from '../helpers/registry-client.ts';
+import { noise, testClient, testRegistry } from '../helpers/registry-client.ts';
 import { repositoryOf } from '../helpers/registry-endpoints.ts';
 import { reset, stall, status } from '../helpers/registry-faults.ts';
 import { putImage, putIndex } from '../helpers/registry-images.ts';
@@ -405,3 +406,56 @@ test('an abort ends the push with its reason', async () => {
   controller.abort(reason);
   await expect(pushing).rejects.toBe(reason);
 });
+
+describe('a large layer', () => {
+  const large = () =>
+    sampleImage(newStoreOf(), {
+      layers: [{ noise: { text: noise(3_000_000).toString('latin1') } }],
+    });
+  let store: Store;
+  const newStoreOf = () => {
+    store = newStore();
+    return store;
+  };
+  const streamed = (registry: FakeRegistry) =>
+    registry.requests.filter(({ headers }) => headers['transfer-encoding'] === 'chunked').length;
+
+  test('is sent while it is compressed, to the same digest as otherwise', async () => {
+    const registry = await testRegistry();
+    const { descriptor } = await large();
+    const first = await push(registry, store, descriptor);
+    expect(streamed(registry)).toBe(1);
+    const other = await testRegistry();
+    expect(await push(other, store, descriptor)).toEqual(first);
+    expect(streamed(other)).toBe(0);
+    expect(await validateRemote(registry, first.descriptor)).toEqual([]);
+  });
+
+  test.each([
+    ['refuses that', status(411, { method: 'PATCH' })],
+    ['breaks off', reset({ method: 'PATCH' }, 100_000)],
+    ['fails at the end', status(500, { method: 'PUT', path: 'uploads' })],
+  ])('is sent afterwards where the registry %s', async (_, fault) => {
+    const registry = await testRegistry();
+    registry.faults.push(fault);
+    const { descriptor } = await large();
+    const pushed = await push(registry, store, descriptor);
+    expect(await validateRemote(registry, pushed.descriptor)).toEqual([]);
+  });
+
+  test('that cannot be compressed fails as that did, and leaves nothing half sent', async () => {
+    const registry = await testRegistry();
+    const { descriptor } = await large();
+    const workers = {
+      ...inlineWorkers(layerTasks),
+      run: async () => Promise.reject(new Error('out of memory')),
+    };
+    await expect(push(registry, store, descriptor, { workers })).rejects.toThrow('out of memory');
+    expect(registry.log(({ method }) => method === 'PUT')).toEqual([]);
+  });
+});
+
+function validateRemote(registry: FakeRegistry, descriptor: Descriptor) {
+  const repository = testClient().repository({ registry: registry.host, repository: 'team/app' });
+  return validateImage(repository, descriptor);
+}
