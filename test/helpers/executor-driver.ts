@@ -1,4 +1,7 @@
-/** A build process for tests, to be started as any user and killed at any moment: it runs what it is told on an executor. */
+/**
+ * A build process for tests, to be started as any user and killed at any moment: it runs what it is told on an
+ * executor.
+ */
 import { createExecutor } from '../../src/executor/client.ts';
 import type { ExecRequest } from '../../src/executor/protocol.ts';
 

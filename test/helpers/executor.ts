@@ -1,4 +1,6 @@
-/** Executors of real build processes, as root and as an ordinary user, each on a store of its own with busybox in it. */
+/**
+ * Executors of real build processes, as root and as an ordinary user, each on a store of its own with busybox in it.
+ */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
