@@ -128,6 +128,11 @@ export interface PushOptions extends HostOptions {
   readonly reference: string;
   /** Name or id of the local image, when it is not `reference`. */
   readonly source?: string;
+  /** Of layers that are not compressed already; gzip by default. */
+  readonly compression?: 'gzip' | 'zstd' | 'none';
+  readonly compressionLevel?: number;
+  /** Of all layers, also those that came compressed. */
+  readonly forceCompression?: boolean;
 }
 
 export interface PushResult {

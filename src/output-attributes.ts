@@ -35,7 +35,7 @@ export interface OutputAttributes extends LayerFormat {
 /** They say how a daemon's own store should keep the image, or are the defaults here. */
 const WITHOUT_MEANING = ['unpack', 'store', 'dangling-name-prefix', 'prefer-nondist-layers'];
 
-const COMPRESSIONS = { gzip: 'gzip', zstd: 'zstd', uncompressed: 'none' } as const;
+export const COMPRESSIONS = { gzip: 'gzip', zstd: 'zstd', uncompressed: 'none' } as const;
 const MAX_LEVELS = { gzip: 9, zstd: 22, none: 0 };
 
 /** @throws TsbuildError `USAGE` for a value that makes no sense */
@@ -69,7 +69,8 @@ export function readAttributes({ type, attributes = {} }: OutputOptions): Output
   };
 }
 
-function readFormat(
+/** @throws TsbuildError `USAGE` */
+export function readFormat(
   compression: string | undefined,
   level: string | undefined,
   forceCompression: boolean | undefined,

@@ -8,7 +8,7 @@ import type { StepInfo } from './events.ts';
 import type { Exporter, ExportRequest } from './export/exporter.ts';
 import type { Annotation } from './image/annotations.ts';
 import { imageIDOf } from './image/find.ts';
-import type { LayerFormat } from './image/layer-form.ts';
+import { type LayerFormat, layerFormat } from './image/layer-form.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import { isIndexType } from './oci/media-types.ts';
 import { formatReference, parseReference } from './oci/reference.ts';
@@ -110,14 +110,6 @@ async function converted(output: Output, step: string): Promise<Descriptor> {
   const workers = await environment.workers();
   const { store } = environment;
   return convertImage(image, { ...wanted, ...operation, store, workers, step });
-}
-
-function layerFormat({ compression, compressionLevel, forceCompression }: OutputAttributes) {
-  return {
-    ...(compression === undefined ? {} : { compression }),
-    ...(compressionLevel === undefined ? {} : { compressionLevel }),
-    ...(forceCompression === undefined ? {} : { forceCompression }),
-  };
 }
 
 /** Docker's media types have no zstd, and no annotations. */

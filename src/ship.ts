@@ -3,7 +3,7 @@ import { type Environment, openEnvironment } from './environment.ts';
 import type { EventSink, StepInfo } from './events.ts';
 import { findStored } from './image/find.ts';
 import { findImage, type Image } from './image/image.ts';
-import type { LayerFormat } from './image/layer-form.ts';
+import { type LayerFormat, layerFormat } from './image/layer-form.ts';
 import { type PulledImage, pullImage } from './image/pull.ts';
 import { pushImage } from './image/push.ts';
 import type { Descriptor } from './oci/descriptor.ts';
@@ -89,6 +89,7 @@ export async function performPush(
     descriptor,
     emit,
     signal,
+    ...layerFormat(options),
   });
   emit({
     type: 'result',

@@ -31,6 +31,16 @@ export interface LayerFormat {
   readonly forceCompression?: boolean;
 }
 
+/** Only what was said of it. */
+export function layerFormat(format: LayerFormat): LayerFormat {
+  const { compression, compressionLevel, forceCompression } = format;
+  return {
+    ...(compression === undefined ? {} : { compression }),
+    ...(compressionLevel === undefined ? {} : { compressionLevel }),
+    ...(forceCompression === undefined ? {} : { forceCompression }),
+  };
+}
+
 /** What forming a layer takes; progress is told for `step`. */
 export interface LayerForming extends LayerFormat {
   readonly store: Store;
