@@ -1,7 +1,7 @@
 /**
  * Takes in a layer that came as a blob: inflates, hashes, indexes and stores it in one pass. What arrives must be what
  * was promised at both ends: the blob's digest and size, and the diffID of the tar inside. zlib works in its own threads,
- * so inflating, hashing and writing overlap although this code is one loop.
+ * so inflating, hashing and writing overlap although this code is one loop. For files there is receive-file.ts, too.
  */
 import { createReadStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -48,7 +48,7 @@ export async function receiveLayer(
   options: ReceiveOptions = {},
 ): Promise<WrittenLayer> {
   const { source, expected } = request;
-  const what = request.diffID === undefined ? 'receive layer' : `receive layer ${request.diffID}`;
+  const what = operationOf(request);
   const receiver = createReceiver(request, what, options.onProgress);
   const blob =
     typeof source === 'string' ? createReadStream(source, { highWaterMark: READ_BYTES }) : source;
@@ -65,6 +65,11 @@ export async function receiveLayer(
   }
 }
 
+/** For messages. */
+export function operationOf({ diffID }: Pick<ReceiveRequest, 'diffID'>): string {
+  return diffID === undefined ? 'receive layer' : `receive layer ${diffID}`;
+}
+
 function writable(write: (chunk: Buffer) => void): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -79,14 +84,19 @@ function writable(write: (chunk: Buffer) => void): Writable {
   });
 }
 
-interface Receiver {
+/** The bytes of a layer's tar on their way into its files. */
+export interface Receiver {
+  readonly tar: string;
+  /** The chunk is lent. */
   write(chunk: Buffer): void;
+  /** Call at the end of the tar. */
   finish(): WrittenLayer;
+  /** Closes the tar's file; idempotent. */
   close(): void;
 }
 
-function createReceiver(
-  request: ReceiveRequest,
+export function createReceiver(
+  request: Omit<ReceiveRequest, 'source'>,
   what: string,
   onProgress?: (current: number) => void,
 ): Receiver {
@@ -120,5 +130,5 @@ function createReceiver(
     }
     return { diffID, size, tar, index };
   };
-  return { write, finish, close: () => sink.close() };
+  return { tar, write, finish, close: () => sink.close() };
 }

@@ -7,7 +7,7 @@ import { COMPRESS_TASK } from './compress.ts';
 import { compressRange, type RangeRequest } from './deflate-range.ts';
 import { encodeIndex } from './index-encode.ts';
 import type { Layer, LayerInput } from './layer.ts';
-import { type ReceiveRequest, receiveLayer } from './receive.ts';
+import { type FileRequest, RECEIVE_TASK, receiveFile } from './receive-file.ts';
 import { scanLayer } from './scan.ts';
 import { type WriteOptions, writeLayer } from './write.ts';
 
@@ -24,9 +24,9 @@ export interface ScanTask {
 export const layerTasks = {
   /** {@link WriteTask} to `WrittenLayer`. */
   'layer.write': ({ inputs, ...options }: WriteTask) => writeLayer(inputs, options),
-  /** `ReceiveRequest` with a file as its source to `WrittenLayer`; reports bytes. */
-  'layer.receive': (request: ReceiveRequest, { report }) =>
-    receiveLayer(request, { onProgress: report }),
+  /** {@link FileRequest} to `WrittenLayer`; reports bytes. */
+  [RECEIVE_TASK]: (request: FileRequest, { report }) =>
+    receiveFile(request, { onProgress: report }),
   /** To `WrittenLayer`, or to nothing. */
   [CLAMP_TASK]: (request: ClampRequest) => clampTimes(request),
   [COMPRESS_TASK]: (request: RangeRequest) => compressRange(request),
