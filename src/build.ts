@@ -159,7 +159,8 @@ function runPlan(plan: Plan, images: readonly Image[], parts: BuildParts): Promi
       onMiss: () => {
         if (hasRun(plan)) void environment.executor().then((executor) => executor.warm());
       },
-      parallelism: options.parallelism ?? environment.cores,
+      // Steps wait for disks and networks as much as they compute.
+      parallelism: options.parallelism ?? Math.max(4, environment.cores * 2),
       now: () =>
         sourceDateEpoch === undefined ? new Date().toISOString() : rfc3339(sourceDateEpoch),
     },

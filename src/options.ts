@@ -72,7 +72,7 @@ export interface BuildOptions extends HostOptions {
   readonly outputs?: readonly OutputOptions[];
   /** Seconds since 1970; also taken from the build argument SOURCE_DATE_EPOCH. */
   readonly sourceDateEpoch?: number;
-  /** Steps at once; default the number of cores. */
+  /** Steps at once; by default twice the number of cores, and at least 4. */
   readonly parallelism?: number;
 }
 

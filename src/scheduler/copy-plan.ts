@@ -135,7 +135,9 @@ function finish(node: FileNode, { chmod, owner, item }: Copying): FileNode {
   const mode =
     node.type === 'symlink' ? node.mode : chmod.apply(node.mode, node.type === 'directory');
   const { uid, gid } = owner ?? node;
-  return { ...node, mode, uid, gid, inode: node.inode && `${item}:${node.inode}` };
+  // Whole seconds, as the engine has it: a fraction would cost each file of the layer a kilobyte of extended header.
+  const mtime = node.mtime - (node.mtime % 1_000_000_000n);
+  return { ...node, mode, uid, gid, mtime, inode: node.inode && `${item}:${node.inode}` };
 }
 
 function notADirectory(at: string): TsbuildError {

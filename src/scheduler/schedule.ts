@@ -4,6 +4,7 @@
  *
  * The first failure aborts the rest and is the one that is thrown.
  */
+import { setMaxListeners } from 'node:events';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { cacheKey, compareRecipes, type Recipe } from '../cache/recipe.ts';
 import { type CacheRecord, type CacheRecords, RECORD_VERSION } from '../cache/records.ts';
@@ -70,6 +71,7 @@ export async function schedule(
     results: new Map(),
     cached: 0,
   };
+  setMaxListeners(0, run.signal);
   options.emit({ type: 'plan', steps: [...plan.steps.values()].map(stepInfo) });
   const settled = await Promise.allSettled(targets.map((id) => resultOf(run, id)));
   // Let every step end before reporting, so that nothing works on behind the caller's back.

@@ -106,7 +106,9 @@ function writeBytes(home: Home, blobPath: (digest: Digest) => string, bytes: Uin
 function adopt(home: Home, file: string, target: string, digest: Digest): void {
   try {
     home.prepare();
-    fs.renameSync(file, target);
+    // Not over an equal one: ext4 first writes out the whole file that replaces another.
+    if (blobFileSize(target) === fs.statSync(file).size) fs.rmSync(file);
+    else fs.renameSync(file, target);
   } catch (cause) {
     throw diskError(cause, `store blob ${digest}`);
   }
