@@ -106,12 +106,12 @@ async function openSource(copying: Copying, place: CopyPlace): Promise<Source> {
 
 /** Its layers have no digests of their own before they are read: it is loaded as into a store. */
 async function openDockerArchive(
-  { directory, operation: { signal } }: Copying,
+  { directory, environment: { workers }, operation: { signal } }: Copying,
   path: string,
   name: string | undefined,
 ): Promise<Source> {
   const store = openStore(`${directory}/loaded`);
-  const images = await loadImages(store, path, { signal });
+  const images = await loadImages(store, path, { signal, workers });
   const wanted = name === undefined ? undefined : formatReference(parseReference(name));
   const found =
     wanted === undefined

@@ -136,7 +136,13 @@ async function performLoad(
   options: LoadImagesOptions,
   { emit, signal }: OperationContext,
 ): Promise<readonly LoadedName[]> {
-  const { loadImages: load } = await import('./image/load.ts');
+  const [{ loadImages: load }, { openEnvironment }] = await Promise.all([
+    import('./image/load.ts'),
+    import('./environment.ts'),
+  ]);
+  await using environment = openEnvironment(options, (message) =>
+    emit({ type: 'warning', message }),
+  );
   const started = performance.now();
   const step = 'load';
   const name = `load ${typeof options.source === 'string' ? options.source : 'stdin'}`;
@@ -145,7 +151,8 @@ async function performLoad(
   emit({ type: 'plan', steps: [{ id: step, kind: 'load', name }] });
   emit({ type: 'step.start', step });
   try {
-    const images = await load(storeOf(options), options.source, {
+    const images = await load(environment.store, options.source, {
+      workers: environment.workers,
       signal,
       onProgress: (item, current) =>
         emit({ type: 'step.progress', step, item, current, unit: 'bytes' }),

@@ -12,6 +12,8 @@ import type { Content } from '../tree/file-tree.ts';
 export interface Member {
   readonly name: string;
   readonly size: number;
+  /** Where its bytes are. */
+  readonly range: Extract<Content, { file: string }>;
   /** All bytes of a small one. @throws TsbuildError `ARCHIVE` if it is larger than 4 MiB */
   read(): Buffer;
   open(): Readable;
@@ -59,10 +61,8 @@ function isRegular(file: string): boolean {
   return stat.isFile();
 }
 
-function memberOf(
-  name: string,
-  { file, offset, size }: Extract<Content, { file: string }>,
-): Member {
+function memberOf(name: string, range: Extract<Content, { file: string }>): Member {
+  const { file, offset, size } = range;
   const readUpTo = (length: number) => {
     const bytes = Buffer.alloc(Math.min(size, length));
     const fd = fs.openSync(file, 'r');
@@ -75,6 +75,7 @@ function memberOf(
   return {
     name,
     size,
+    range,
     read() {
       if (size > MAX_DOCUMENT_BYTES)
         throw archiveError(`it has ${size} bytes, which is too large for a document`, name);

@@ -1,20 +1,17 @@
 /** The archive of `docker save`: manifest.json names configurations and layers by their place in the archive. */
 import * as v from 'valibot';
-import { isTsbuildError, TsbuildError } from '../errors.ts';
-import { adoptLayer, layerAt } from '../layer/adopt.ts';
-import type { Layer } from '../layer/layer.ts';
-import { receiveLayer } from '../layer/receive.ts';
+import { TsbuildError } from '../errors.ts';
 import { parseImageConfig } from '../oci/config.ts';
-import { type DiffID, digestOf } from '../oci/digest.ts';
+import { digestOf } from '../oci/digest.ts';
 import { check, parseJson } from '../oci/manifest.ts';
-import { type Compression, OCI_CONFIG, OCI_LAYER } from '../oci/media-types.ts';
+import { OCI_CONFIG, OCI_LAYER } from '../oci/media-types.ts';
 import { formatReference, parseReference } from '../oci/reference.ts';
 import type { Store } from '../store/store.ts';
-import { inTempDir } from '../store/temp.ts';
 import { archiveError } from '../tar/entry.ts';
-import type { ArchiveReader, Member } from './archive-reader.ts';
+import type { ArchiveReader } from './archive-reader.ts';
 import { writeManifest } from './assemble.ts';
 import type { LoadOptions } from './load.ts';
+import { loadLayer, loadTogether } from './load-layers.ts';
 import type { SavedImage } from './save.ts';
 
 const manifestSchema = v.array(
@@ -62,10 +59,10 @@ async function loadOne(
     );
   }
   const names = image.RepoTags.map(archiveName);
-  const layers: Layer[] = [];
-  for (const [at, diffID] of diffIDs.entries()) {
-    layers.push(await loadLayer(store, archive.member(image.Layers[at]!), diffID, options));
-  }
+  const keys = diffIDs.map((diffID, at) => `${image.Layers[at]} ${diffID}`);
+  const layers = await loadTogether(options, keys, async (at, loading) =>
+    loadLayer(store, archive.member(image.Layers[at]!), diffIDs[at]!, loading),
+  );
   const descriptor = writeManifest(store, {
     config: { mediaType: OCI_CONFIG, ...store.writeBlob(bytes) },
     layers: layers.map(({ diffID, size }) => ({ mediaType: OCI_LAYER, digest: diffID, size })),
@@ -84,56 +81,6 @@ function readConfig(archive: ArchiveReader, name: string): Buffer {
     );
   }
   return bytes;
-}
-
-/** A layer as a member of an archive; the tar inside must have the digest that the configuration says. */
-async function loadLayer(
-  store: Store,
-  member: Member,
-  diffID: DiffID,
-  options: LoadOptions,
-): Promise<Layer> {
-  return layerAt(store, diffID) ?? receiveMember(store, member, diffID, options);
-}
-
-export async function receiveMember(
-  store: Store,
-  member: Member,
-  diffID: DiffID,
-  options: LoadOptions,
-): Promise<Layer> {
-  const { signal, onProgress } = options;
-  return inTempDir(store, async (directory) => {
-    const request = {
-      source: member.open(),
-      compression: layerCompressionOf(member),
-      diffID,
-      directory,
-    };
-    try {
-      const written = await receiveLayer(request, {
-        ...(signal ? { signal } : {}),
-        ...(onProgress ? { onProgress: (current) => onProgress(diffID, current) } : {}),
-      });
-      return adoptLayer(store, written);
-    } catch (cause) {
-      if (!isTsbuildError(cause) || !['ARCHIVE', 'DIGEST_MISMATCH'].includes(cause.code))
-        throw cause;
-      throw new TsbuildError(
-        cause.code,
-        `read archive entry ${JSON.stringify(member.name)}: ${cause.message}`,
-        { cause },
-      );
-    }
-  });
-}
-
-function layerCompressionOf(member: Member): Compression {
-  const compression = member.compression();
-  if (compression === 'bzip2' || compression === 'xz') {
-    throw archiveError(`it is compressed with ${compression}, which layers cannot be`, member.name);
-  }
-  return compression;
 }
 
 /** A name that an archive gives, in full. @throws TsbuildError `ARCHIVE` */

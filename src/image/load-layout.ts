@@ -11,7 +11,8 @@ import { parseLayoutIndex, REF_NAME } from '../store/layout.ts';
 import type { Store } from '../store/store.ts';
 import type { ArchiveReader, Member } from './archive-reader.ts';
 import type { LoadOptions } from './load.ts';
-import { archiveName, readDockerManifest, receiveMember } from './load-docker.ts';
+import { archiveName, readDockerManifest } from './load-docker.ts';
+import { loadTogether, receiveMember } from './load-layers.ts';
 import { blobName, CONTAINERD_NAME, type SavedImage } from './save.ts';
 import { isAttestation, MAX_DEPTH } from './select.ts';
 
@@ -100,8 +101,11 @@ async function loadManifest(loading: Loading, manifest: Manifest): Promise<void>
       `image ${manifest.config.digest} has ${diffIDs.length} diffIDs for ${manifest.layers.length} layers`,
     );
   }
-  for (const [at, layer] of manifest.layers.entries())
-    await loadLayer(loading, layer, diffIDs[at]!);
+  // Two blobs may hold the same tar.
+  const keys = manifest.layers.map((layer, at) => `${layer.digest} ${diffIDs[at]}`);
+  await loadTogether(loading, keys, (at, options) =>
+    loadLayer({ ...loading, ...options }, manifest.layers[at]!, diffIDs[at]!),
+  );
   store.writeBlob(bytes);
 }
 

@@ -5,6 +5,7 @@
  */
 import type { Readable } from 'node:stream';
 import { TsbuildError } from '../errors.ts';
+import type { Workers } from '../host/workers.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { useStore } from '../store/lease.ts';
@@ -17,6 +18,8 @@ import { loadLayout } from './load-layout.ts';
 import { defaultManifest, listManifests } from './select.ts';
 
 export interface LoadOptions {
+  /** For large layers. Without, this thread does everything. */
+  readonly workers?: () => Promise<Workers>;
   readonly signal?: AbortSignal;
   /** Bytes of one layer's tar so far. */
   readonly onProgress?: (layer: Digest, current: number) => void;

@@ -1,5 +1,6 @@
 /** Packages that the bundle keeps apart are there for what needs them, and cost nothing where nothing does. */
-import { writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Cli, createCli } from '../helpers/cli.ts';
@@ -59,4 +60,20 @@ test('a COPY whose source is elsewhere says where, by fast-glob', async () => {
   expect(stderr).toContain('Did you mean src/app/package.json?');
   expect((await loaded('-q', context)).names).toEqual(['fast-glob.cjs']);
   expect(status).toBeGreaterThan(0);
+});
+
+test('what zlib-sync inflates is the same where it could not be compiled', async () => {
+  const file = join(cli.directory, 'layers.tar');
+  const content = randomBytes(1_500_000).toString('base64');
+  const context = cli.context({ Dockerfile: 'FROM scratch\nCOPY a /\n', a: content });
+  await cli.ok(['-q', '-t', 'large', '-o', `type=oci,dest=${file},compression=gzip`, context]);
+  const load = async (home: string) => {
+    const env = { TSBUILD_HOME: join(cli.directory, home) };
+    await cli.ok(['load', '-qi', file], { env });
+    return JSON.parse(await cli.ok(['inspect', 'large'], { env }))[0].RootFS;
+  };
+  const found = await load('with');
+  expect(found.Layers).toHaveLength(1);
+  rmSync(join(cli.directory, 'install', 'node_modules', 'zlib-sync'), { recursive: true });
+  expect(await load('without')).toEqual(found);
 });

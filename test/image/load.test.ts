@@ -1,10 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { inlineWorkers, type Workers } from '../../src/host/workers.ts';
 import { findImage } from '../../src/image/image.ts';
 import { loadImages } from '../../src/image/load.ts';
 import { validateImage } from '../../src/image/validate.ts';
+import { layerTasks } from '../../src/layer/tasks.ts';
 import { digestOf, hexOf } from '../../src/oci/digest.ts';
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { type HandMadeEntry, tarOf } from '../helpers/archives.ts';
@@ -152,6 +156,71 @@ describe('an OCI layout', () => {
     fs.truncateSync(store.blobPath(digestOf(LAYER)), 100);
     const [loaded] = await load(layout(), store);
     expect(await validateImage(store, loaded!.descriptor)).toEqual([]);
+  });
+});
+
+describe('large layers', () => {
+  const tars = ['a', 'b'].map((name) => tarOf([{ name, content: randomBytes(1_500_000) }]));
+  const [first, second] = tars as [Buffer, Buffer];
+  /** The first layer comes a second time, in another blob. */
+  const layers: readonly [Buffer, Buffer][] = [
+    [gzipSync(first), first],
+    [gzipSync(second), second],
+    [gzipSync(first), first],
+    [gzipSync(first, { level: 1 }), first],
+  ];
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: 'amd64',
+      os: 'linux',
+      rootfs: { type: 'layers', diff_ids: layers.map(([, tar]) => digestOf(tar)) },
+    }),
+  );
+  const manifest = {
+    layers: layers.map(([blob]) => ({
+      mediaType: `${OCI_LAYER}+gzip`,
+      digest: digestOf(blob),
+      size: blob.length,
+    })),
+  };
+  const blobs = layers.map(([content]) => ({
+    name: `blobs/sha256/${hexOf(digestOf(content))}`,
+    content,
+  }));
+  const entries = [...layout({ config, manifest }), ...blobs];
+
+  test('are received by worker threads, those that come twice once, and their blobs are kept', async () => {
+    const store = newStore();
+    const inputs: unknown[] = [];
+    const inline = inlineWorkers(layerTasks);
+    const workers = async (): Promise<Workers> => ({
+      ...inline,
+      run(task, input, options) {
+        inputs.push(task);
+        return inline.run(task, input, options);
+      },
+    });
+    const seen = new Map<string, number>();
+    const [loaded] = await loadImages(store, Readable.from([tarOf(entries)]), {
+      workers,
+      onProgress: (layer, current) => seen.set(layer, current),
+    });
+    expect(inputs.length).toBeGreaterThanOrEqual(2);
+    expect(inputs.length).toBeLessThanOrEqual(3);
+    expect(seen).toEqual(new Map(tars.map((tar) => [digestOf(tar), tar.length])));
+    for (const [blob] of layers) expect(store.blobSize(digestOf(blob))).toBe(blob.length);
+    expect(await validateImage(store, loaded!.descriptor)).toEqual([]);
+  });
+
+  test('fail as small ones do, and the others are given up', async () => {
+    const damaged = blobs.map(({ name, content }, at) => ({
+      name,
+      content: at === 1 ? Buffer.from(content).fill(0, 1000, 2000) : content,
+    }));
+    const loading = loadImages(newStore(), Readable.from([tarOf([...entries, ...damaged])]), {
+      workers: async () => inlineWorkers(layerTasks),
+    });
+    await expect(loading).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
   });
 });
 
