@@ -1,9 +1,8 @@
 /** Images that a build starts from or copies from: those of the store, and those that a registry has to be asked for. */
 import type { Environment } from './environment.ts';
-import { isTsbuildError } from './errors.ts';
 import type { EventSink } from './events.ts';
 import type { PlanImage } from './graph/step.ts';
-import { findImage, type Image } from './image/image.ts';
+import { findPresentImage, type Image } from './image/image.ts';
 import { formatPlatform } from './oci/platform.ts';
 
 export interface BaseImages {
@@ -37,20 +36,9 @@ export function openBaseImages(options: BaseImagesOptions): BaseImages {
 async function findOrPull(image: PlanImage, options: BaseImagesOptions): Promise<Image> {
   const { environment, pull } = options;
   if (!pull) {
-    const found = findStored(image, environment);
+    const found = findPresentImage(environment.store, image.reference, image.platform);
     if (found !== undefined) return found;
   }
   const { pullReference } = await import('./ship.ts');
   return pullReference(environment, { ...image, emit: options.emit, signal: options.signal });
-}
-
-/** `undefined` if the store does not have the image, or not for the platform. */
-function findStored(image: PlanImage, { store }: Environment): Image | undefined {
-  try {
-    return findImage(store, image.reference, image.platform);
-  } catch (error) {
-    if (isTsbuildError(error) && (error.code === 'IMAGE_NOT_FOUND' || error.code === 'PLATFORM'))
-      return undefined;
-    throw error;
-  }
 }

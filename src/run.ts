@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { runContainer } from './container/run.ts';
 import { type Environment, openEnvironment } from './environment.ts';
-import { isTsbuildError, TsbuildError } from './errors.ts';
+import { TsbuildError } from './errors.ts';
 import { tryLock } from './host/lock.ts';
-import { findImage, type Image } from './image/image.ts';
+import { findImage, findPresentImage, type Image } from './image/image.ts';
 import { stackTree } from './layer/stack.ts';
-import { type Platform, parsePlatform } from './oci/platform.ts';
+import { hostPlatform, parsePlatform } from './oci/platform.ts';
 import type { OperationContext } from './operation.ts';
 import type { RunOptions, RunResult } from './options.ts';
 import { asStep } from './step-events.ts';
@@ -88,12 +88,12 @@ async function findOrPull(
   operation: OperationContext,
 ): Promise<Image> {
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  if (options.pull === 'never') return findImage(environment.store, options.image, platform);
   if (options.pull !== 'always') {
-    const found = findStored(environment, options, platform);
+    const found = findPresentImage(environment.store, options.image, platform);
     if (found !== undefined) return found;
   }
   const { pullReference } = await import('./ship.ts');
-  const { hostPlatform } = await import('./oci/platform.ts');
   return pullReference(environment, {
     reference: options.image,
     platform: platform ?? hostPlatform(),
@@ -101,50 +101,20 @@ async function findOrPull(
   });
 }
 
-/** `undefined` if the image is to be pulled. */
-function findStored(
-  { store }: Environment,
-  { image, pull }: RunOptions,
-  platform: Platform | undefined,
-): Image | undefined {
-  try {
-    return findImage(store, image, platform);
-  } catch (error) {
-    const isMissing =
-      isTsbuildError(error) && (error.code === 'IMAGE_NOT_FOUND' || error.code === 'PLATFORM');
-    if (!isMissing || pull === 'never') throw error;
-    return undefined;
-  }
-}
-
 function containerOptions(options: RunOptions) {
-  const {
-    command,
-    entrypoint,
-    containerEnv,
-    workdir,
-    user,
-    hostname,
-    volumes,
-    network,
-    addHosts,
-    readonly,
-    interactive,
-    tty,
-  } = options;
   const given = {
-    command,
-    entrypoint,
-    env: containerEnv,
-    workdir,
-    user,
-    hostname,
-    volumes,
-    network,
-    addHosts,
-    readonly,
-    interactive,
-    tty,
+    command: options.command,
+    entrypoint: options.entrypoint,
+    env: options.containerEnv,
+    workdir: options.workdir,
+    user: options.user,
+    hostname: options.hostname,
+    volumes: options.volumes,
+    network: options.network,
+    addHosts: options.addHosts,
+    readonly: options.readonly,
+    interactive: options.interactive,
+    tty: options.tty,
   };
   return Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),

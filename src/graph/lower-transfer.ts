@@ -30,7 +30,6 @@ export async function lowerTransfer(lowering: Lowering, transfer: Copy | Add): P
     workdir: state.config.WorkingDir || '/',
     ...(transfer.chown === undefined ? {} : { chown: word(transfer.chown) }),
     ...(transfer.chmod === undefined ? {} : { chmod: word(transfer.chmod) }),
-    link: transfer.link,
     parents: transfer.kind === 'copy' && transfer.parents,
     // As in the engine, the patterns are taken as written.
     exclude: transfer.exclude,

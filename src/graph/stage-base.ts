@@ -112,7 +112,6 @@ function fromContext(planner: Planner, stage: Stage, name: string): StageStart {
     inline: [],
     destination: '/',
     workdir: '/',
-    link: true,
     parents: false,
     exclude: [],
   };

@@ -68,7 +68,6 @@ export interface CopyOp {
   readonly workdir: string;
   readonly chown?: string;
   readonly chmod?: string;
-  readonly link: boolean;
   readonly parents: boolean;
   readonly exclude: readonly string[];
   /** ADD only. */

@@ -41,6 +41,22 @@ export function findImage(store: Store, nameOrId: string, platform?: Platform): 
   return readImage(store, descriptor, platform, name ?? nameOrId);
 }
 
+/** {@link findImage}, or `undefined` if the store does not have the image, or not for the platform. */
+export function findPresentImage(
+  store: Store,
+  nameOrId: string,
+  platform?: Platform,
+): Image | undefined {
+  try {
+    return findImage(store, nameOrId, platform);
+  } catch (error) {
+    const isMissing =
+      isTsbuildError(error) && (error.code === 'IMAGE_NOT_FOUND' || error.code === 'PLATFORM');
+    if (isMissing) return undefined;
+    throw error;
+  }
+}
+
 /**
  * The image of a manifest, or that for `platform` (else for this machine) of an index.
  * @throws TsbuildError `IMAGE_NOT_FOUND` if a part of it is missing, `PLATFORM`, `MANIFEST`
