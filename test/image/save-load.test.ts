@@ -135,32 +135,6 @@ describe('an archive', () => {
     expect(JSON.parse(listed).Layers).toHaveLength(2);
   });
 
-  test('is read by a Docker Engine, and what that saves is read here', async () => {
-    const store = newStore();
-    const images = await twoImages(store);
-    const name = `localhost/tsbuild-test-${process.pid}:1`;
-    const shared = fs.mkdtempSync('/bench/tsbuild-test-');
-    const docker = (...args: string[]) =>
-      execFileSync('chroot', ['/opt/peers', 'docker', ...args], { encoding: 'utf8' });
-    try {
-      const ours = await save(store, [{ ...images[1]!, names: [name] }]);
-      fs.copyFileSync(ours, path.join(shared, 'ours.tar'));
-      expect(docker('load', '-i', path.join(shared, 'ours.tar'))).toContain(name);
-      expect(docker('image', 'inspect', '-f', '{{json .Config.Cmd}}', name).trim()).toBe('["x"]');
-      docker('save', '-o', path.join(shared, 'theirs.tar'), name);
-      const target = newStore();
-      const [loaded] = await loadImages(target, path.join(shared, 'theirs.tar'));
-      expect(loaded).toMatchObject({
-        names: [name],
-        imageID: imageIDOf(store, images[1]!.descriptor),
-      });
-      expect(await validateImage(target, loaded!.descriptor)).toEqual([]);
-    } finally {
-      fs.rmSync(shared, { recursive: true, force: true });
-      docker('rmi', '-f', name);
-    }
-  });
-
   test('may be compressed, and may come from a stream', async () => {
     const source = newStore();
     const images = await twoImages(source);

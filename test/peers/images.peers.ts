@@ -116,6 +116,19 @@ describe.skipIf(!has('docker'))('docker', () => {
     }
   });
 
+  test('saves what we load and run', async () => {
+    const archive = join(cli.directory, 'built.tar');
+    const tag = 'tsbuild-peers:from-docker';
+    await cli.ok(['build', '-t', tag, '-o', `type=docker,dest=${archive}`, context]);
+    afterwards('docker', ['rmi', '-f', tag]);
+    await run('docker', ['load', '-i', archive]);
+    const theirs = join(cli.directory, 'theirs.tar');
+    await run('docker', ['save', '-o', theirs, tag]);
+    const env = { TSBUILD_HOME: join(cli.directory, 'loaded-from-docker') };
+    await cli.ok(['load', '-i', theirs], { env });
+    expect(await cli.ok(['run', '--rm', tag], { env })).toBe(OUTPUT);
+  });
+
   test('pushes what we pull and run', async () => {
     const name = nameOf('by-docker');
     await run('docker', ['pull', '-q', nameOf('gzip')]);
