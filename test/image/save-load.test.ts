@@ -7,7 +7,6 @@ import zlib from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { openOutput } from '../../src/host/output.ts';
 import { assembleImage } from '../../src/image/assemble.ts';
-import { imageIDOf } from '../../src/image/find.ts';
 import { findImage } from '../../src/image/image.ts';
 import { loadImages } from '../../src/image/load.ts';
 import { imagesToSave, type SavedImage, saveImages } from '../../src/image/save.ts';
