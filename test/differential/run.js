@@ -2,9 +2,10 @@
  * `npm run differential [-- PATTERN …]`: builds each case of fixtures/differential with a Docker Engine and with tsbuild,
  * and compares success, every file, and the configuration. Needs an engine: DIFF_DOCKER (default `docker`; for instance
  * `chroot /opt/peers docker`), and DIFF_DIR, a directory that both see at the same path (default: a temporary one).
+ * With DIFF_SHOW=1 it also tells what either side said when both refuse.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,7 +31,19 @@ function run([command, ...args], more, options = {}) {
   return result;
 }
 
-function main() {
+/** Serves `scratch`. @returns {Promise<{ url: string, stop: () => void }>} */
+function startServer() {
+  const program = join(root, 'test/differential/file-server.js');
+  const child = spawn(process.execPath, [program, scratch], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.stdout.once('data', (port) => {
+      resolve({ url: `http://127.0.0.1:${Number(port)}`, stop: () => child.stdin.end() });
+    });
+  });
+}
+
+function main(server) {
   const patterns = process.argv.slice(2);
   const directory = join(root, 'fixtures/differential');
   const files = readdirSync(directory)
@@ -42,8 +55,7 @@ function main() {
   loadBase({ run, docker, tsbuild, scratch });
   const outcome = { same: 0, accepted: 0, different: [] };
   for (const file of files) {
-    const differences = compareCase(join(directory, file));
-    const { accepted } = readCase(join(directory, file));
+    const { differences, accepted } = compareCase(join(directory, file), server);
     if (differences.length === 0) outcome.same += 1;
     else if (accepted !== undefined) outcome.accepted += 1;
     else outcome.different.push(file);
@@ -61,29 +73,31 @@ function main() {
   return outcome.different.length === 0 ? 0 : 1;
 }
 
-function compareCase(file) {
+function compareCase(file, server) {
   const name = `diff-${basename(file, '.txt').toLowerCase()}`;
-  const parsed = readCase(file);
   const context = join(scratch, name);
+  const parsed = readCase(file, { context, server: `${server}/${name}` });
   mkdirSync(context);
   writeCase(parsed, context);
-  const flags = parsed.flags.map((flag) => flag.replaceAll('@CONTEXT@', context));
-  const theirs = build(
-    [...docker, 'buildx', 'build', '--network=host'],
-    name,
-    flags,
-    context,
-    'theirs.tar',
-  );
-  const ours = build([...tsbuild, 'build'], name, flags, context, 'ours.tar');
+  const engine = [...docker, 'buildx', 'build', '--network=host'];
+  const theirs = build(engine, name, parsed, 'theirs.tar');
+  const ours = build([...tsbuild, 'build'], name, parsed, 'ours.tar');
+  return { differences: compareBuilds(name, theirs, ours), accepted: parsed.accepted };
+}
+
+function compareBuilds(name, theirs, ours) {
+  const said = (side) => side.stderr.trim().split('\n').slice(-6).join('\n            ');
   if (theirs.ok !== ours.ok) {
-    const said = (side) => side.stderr.trim().split('\n').slice(-6).join('\n            ');
     return [
       `engine ${theirs.ok ? 'builds' : 'refuses'}, tsbuild ${ours.ok ? 'builds' : 'refuses'}`,
       said(theirs.ok ? ours : theirs),
     ];
   }
-  if (!theirs.ok) return [];
+  if (!theirs.ok) {
+    if (process.env.DIFF_SHOW)
+      console.log(`            ${said(theirs)}\n            ${said(ours)}`);
+    return [];
+  }
   const config = (side) => JSON.parse(run(side, [name]).stdout)[0];
   return [
     ...compareFiles(theirs.tar, ours.tar),
@@ -91,17 +105,20 @@ function compareCase(file) {
   ];
 }
 
-function build(command, name, flags, context, output) {
+function build(command, name, { flags, context, stdin }, output) {
   const tar = join(scratch, output);
-  const image = run(command, [...flags, '-t', name, context]);
+  const input = stdin === undefined ? {} : { input: readFileSync(join(scratch, name, stdin)) };
+  const image = run(command, [...flags, '-t', name, context], input);
   if (image.status !== 0) return { ok: false, stderr: image.stderr };
-  const files = run(command, [...flags, '-o', `type=tar,dest=${tar}`, context]);
+  const files = run(command, [...flags, '-o', `type=tar,dest=${tar}`, context], input);
   if (files.status !== 0) throw new Error(`cannot write the files of ${name}: ${files.stderr}`);
   return { ok: true, tar, stderr: image.stderr };
 }
 
+const server = await startServer();
 try {
-  process.exitCode = main();
+  process.exitCode = main(server.url);
 } finally {
+  server.stop();
   rmSync(scratch, { recursive: true, force: true });
 }
