@@ -9,7 +9,7 @@ import type { CallOptions, Fetcher, Pusher, PushOutcome } from '../oci/content.t
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { Digest } from '../oci/digest.ts';
 import { children, isIndex, MAX_MANIFEST_BYTES, parseManifestOrIndex } from '../oci/manifest.ts';
-import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { isDocumentType } from '../oci/media-types.ts';
 import { together } from './together.ts';
 
 export interface CopyOptions {
@@ -50,7 +50,7 @@ export async function copyGraph(
     depth: number,
     signal: AbortSignal,
   ): Promise<void> => {
-    if (isDocument(descriptor)) {
+    if (isDocumentType(descriptor.mediaType)) {
       if (depth > MAX_DEPTH)
         throw new TsbuildError('MANIFEST', `indexes nest deeper than ${MAX_DEPTH} levels`);
       // Complete at any moment: a target that has a document has what it points at.
@@ -97,8 +97,4 @@ async function childrenOf(
   );
   const all = children(document);
   return isIndex(document) && select !== undefined ? all.filter(select) : all;
-}
-
-function isDocument({ mediaType }: Descriptor): boolean {
-  return isManifestType(mediaType) || isIndexType(mediaType);
 }

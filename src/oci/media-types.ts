@@ -21,6 +21,11 @@ export function isManifestType(mediaType: string): boolean {
   return mediaType === OCI_MANIFEST || mediaType === DOCKER_MANIFEST;
 }
 
+/** Manifests and indexes, which registries keep apart from blobs. */
+export function isDocumentType(mediaType: string): boolean {
+  return isManifestType(mediaType) || isIndexType(mediaType);
+}
+
 /** How a layer blob is squeezed; `undefined` if the type is not that of a layer. */
 export function layerCompression(mediaType: string): Compression | undefined {
   switch (

@@ -42,12 +42,25 @@ export async function fetchBlob(
   descriptor: Descriptor,
   options: CallOptions = {},
 ): Promise<Readable> {
-  const first = await request(session, repository, descriptor, 0, options.signal);
-  const source = Readable.from(resuming(session, repository, descriptor, first, options), {
-    objectMode: false,
-  });
+  const source = await openBlob(session, repository, descriptor, 0, options);
+  const what = `blob ${descriptor.digest} from ${session.registry}`;
+  // The callback is the pipeline's due; who reads hears of a failure.
+  return pipeline(source, verifyStream(descriptor, what), () => {});
+}
+
+/** The blob's bytes from `start` on, which nobody has verified. */
+export async function openBlob(
+  session: Session,
+  repository: string,
+  descriptor: Descriptor,
+  start: number,
+  options: CallOptions = {},
+): Promise<Readable> {
+  const first = await request(session, repository, descriptor, start, options.signal);
+  const bytes = resuming(session, repository, descriptor, { first, start }, options);
   // A stream that is dropped unread never starts its generator, which would have closed the connection.
-  return pipeline(source, verifyStream(descriptor), () => first.body.destroy());
+  const stream = Readable.from(bytes, { objectMode: false });
+  return stream.once('close', () => first.body.destroy());
 }
 
 /** An attempt that moved this much does not count as failed. Less would let a registry keep us busy with crumbs. */
@@ -58,13 +71,13 @@ async function* resuming(
   session: Session,
   repository: string,
   descriptor: Descriptor,
-  first: HttpResponse,
+  { first, start }: { readonly first: HttpResponse; readonly start: number },
   { signal, onProgress }: CallOptions,
 ): AsyncGenerator<Buffer> {
   let response = first;
-  let offset = 0;
+  let offset = start;
   for (let failures = 0; ; ) {
-    const start = offset;
+    const before = offset;
     try {
       for await (const chunk of response.body as AsyncIterable<Buffer>) {
         offset += chunk.length;
@@ -78,7 +91,7 @@ async function* resuming(
       );
     } catch (error) {
       signal?.throwIfAborted();
-      failures = offset - start >= WORTHWHILE ? 1 : failures + 1;
+      failures = offset - before >= WORTHWHILE ? 1 : failures + 1;
       const failure =
         error instanceof TsbuildError ? error : broken({ method: 'GET', url: response.url }, error);
       await pause(session.policy, failure, failures, { signal });

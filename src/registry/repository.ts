@@ -11,8 +11,8 @@ import type {
 } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
-import { isIndexType, isManifestType } from '../oci/media-types.ts';
-import { blobExists, fetchBlob } from './blobs.ts';
+import { isDocumentType } from '../oci/media-types.ts';
+import { blobExists, fetchBlob, openBlob } from './blobs.ts';
 import { readBounded } from './http.ts';
 import { type FetchedManifest, fetchManifest, putManifest, resolveManifest } from './manifests.ts';
 import { listReferrers, noteReferrer, type ReferrerOptions } from './referrers.ts';
@@ -39,6 +39,8 @@ export interface Repository extends Fetcher, Pusher, Resolver, Tagger {
   ): Promise<PushOutcome>;
   /** A manifest or index with its bytes, in one request; `undefined` if there is none. */
   fetchManifest(tagOrDigest: string, options?: CallOptions): Promise<FetchedManifest | undefined>;
+  /** A blob's bytes from `start` on, for who verifies the whole of it. */
+  openBlob(descriptor: Descriptor, start: number, options?: CallOptions): Promise<Readable>;
   /** Stores a manifest or index under a tag or its digest. */
   putManifest(
     tagOrDigest: string,
@@ -79,7 +81,8 @@ export function createRepository(session: Session, repository: string): Reposito
     open: () => Promise<Readable>,
     options: PushOptions = {},
   ): Promise<PushOutcome> => {
-    if (!isDocument(descriptor)) return pushBlob(session, repository, descriptor, open, options);
+    if (!isDocumentType(descriptor.mediaType))
+      return pushBlob(session, repository, descriptor, open, options);
     if ((await resolve(descriptor.digest, options)) !== undefined) return 'exists';
     await put(descriptor.digest, descriptor, await read(descriptor, open), options);
     return 'pushed';
@@ -92,24 +95,21 @@ export function createRepository(session: Session, repository: string): Reposito
     pushGrowing: (open, finished, { signal } = {}) =>
       pushGrowing({ session, repository, ...(signal ? { signal } : {}) }, open, finished),
     exists: async (descriptor, options) =>
-      isDocument(descriptor)
+      isDocumentType(descriptor.mediaType)
         ? (await resolve(descriptor.digest, options)) !== undefined
         : blobExists(session, repository, descriptor, options),
     fetch: async (descriptor, options) =>
-      isDocument(descriptor)
+      isDocumentType(descriptor.mediaType)
         ? Readable.from([await manifestBytes(descriptor, options)], { objectMode: false })
         : fetchBlob(session, repository, descriptor, options),
     tag: async (tag, descriptor, options) =>
       put(tag, descriptor, await manifestBytes(descriptor, options), options),
     fetchManifest: getManifest,
+    openBlob: (descriptor, start, options) =>
+      openBlob(session, repository, descriptor, start, options),
     putManifest: put,
     referrers: (subject, options) => listReferrers(session, repository, subject, options),
   };
-}
-
-/** Manifests and indexes have end-points of their own. */
-function isDocument({ mediaType }: Descriptor): boolean {
-  return isManifestType(mediaType) || isIndexType(mediaType);
 }
 
 async function read(descriptor: Descriptor, open: () => Promise<Readable>): Promise<Buffer> {

@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import { blob, noise, readAll, testClient, testRegistry } from '../helpers/registry-client.ts';
 import { repositoryOf } from '../helpers/registry-endpoints.ts';
+import { breakBody, status } from '../helpers/registry-faults.ts';
 import { putImage } from '../helpers/registry-images.ts';
 
 const layer = blob(noise(1000));
+/** More than a mirror is asked again. */
+const failing = Array.from({ length: 2 }, () => status(503, { path: '/blobs/' }));
 
 async function setUp(mirrorCount = 1) {
   const origin = await testRegistry();
@@ -14,6 +17,7 @@ async function setUp(mirrorCount = 1) {
       registry === origin.host
         ? mirrors.map(({ host }) => ({ registry: host, prefix: 'hub/' }))
         : [],
+    stallMilliseconds: 300,
     onWarning: (message) => warnings.push(message),
   });
   const reference = { registry: origin.host, repository: 'team/app' };
@@ -55,6 +59,54 @@ test('a mirror with something else under a digest is not believed', async () => 
   const bytes = await readAll(await source.fetch(manifest));
   expect(bytes.length).toBe(manifest.size);
   expect(warnings).toHaveLength(1);
+});
+
+test.each([
+  ['breaks off', 'reset'],
+  ['goes silent', 'stall'],
+] as const)('where a mirror %s in the middle of a blob, the next goes on', async (_how, then) => {
+  const { origin, mirrors, source, warnings } = await setUp(2);
+  const large = blob(noise(200_000));
+  for (const mirror of mirrors)
+    repositoryOf(mirror.repositories, 'hub/team/app').blobs.set(large.digest, large.bytes);
+  repositoryOf(origin.repositories, 'team/app').blobs.set(large.digest, large.bytes);
+  const where = { path: '/blobs/' };
+  mirrors[0]!.faults.push(breakBody(70_000, then, where), ...failing);
+  mirrors[1]!.faults.push(breakBody(30_000, then, where), ...failing);
+  const moved: number[] = [];
+  const stream = await source.fetch(large, { onProgress: (current) => moved.push(current) });
+  expect(await readAll(stream)).toEqual(large.bytes);
+  expect(moved).toEqual(moved.toSorted((a, b) => a - b));
+  expect(warnings.map((text) => text.split(': ')[0])).toEqual(
+    mirrors.map(({ host }) => `mirror ${host}`),
+  );
+  expect(origin.requests.at(-1)).toMatchObject({
+    method: 'GET',
+    headers: { range: 'bytes=100000-' },
+  });
+});
+
+test('a blob of two halves that do not belong together is not believed', async () => {
+  const { origin, mirrors, source } = await setUp();
+  const [one, other] = [blob(noise(100_000)), noise(100_000, 2)];
+  repositoryOf(mirrors[0]!.repositories, 'hub/team/app').blobs.set(one.digest, other);
+  repositoryOf(origin.repositories, 'team/app').blobs.set(one.digest, one.bytes);
+  mirrors[0]!.faults.push(breakBody(50_000, 'reset', { path: '/blobs/' }), ...failing);
+  await expect(source.fetch(one).then(readAll)).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+    message: expect.stringContaining(mirrors[0]!.host),
+  });
+});
+
+test('where the registry breaks off for good as well, its failure is told', async () => {
+  const { origin, mirrors, source } = await setUp();
+  repositoryOf(mirrors[0]!.repositories, 'hub/team/app').blobs.set(layer.digest, layer.bytes);
+  mirrors[0]!.faults.push(breakBody(500, 'reset', { path: '/blobs/' }), ...failing);
+  origin.faults.push(...failing, ...failing, ...failing);
+  await expect(source.fetch(layer).then(readAll)).rejects.toMatchObject({
+    code: 'REGISTRY',
+    host: origin.host,
+  });
 });
 
 test('pushes go to the registry itself', async () => {
