@@ -255,6 +255,17 @@ function explain(
     default:
       break;
   }
+  if (isCertificateAlert(code)) {
+    const alert = code
+      .replace(/.*_ALERT_/, '')
+      .toLowerCase()
+      .replaceAll('_', ' ');
+    return {
+      why: `the host ended the TLS handshake (${alert}): it wants a client certificate that it knows`,
+      hint: `put one into certs.d/${url.host}/client.cert, with client.key beside it, for instance in /etc/docker`,
+      retryable: false,
+    };
+  }
   if (/CERT|UNABLE_TO_|SELF_SIGNED|ALTNAME/.test(code)) {
     return {
       why: `certificate not accepted: ${text}`,
@@ -263,6 +274,11 @@ function explain(
     };
   }
   return { why: `connection broke: ${text || code}`, retryable: true };
+}
+
+/** Whether a TLS alert speaks of our certificate, or the lack of one; a failed handshake nearly always does. */
+export function isCertificateAlert(code = ''): boolean {
+  return /_ALERT_(?:\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE)$/.test(code);
 }
 
 /** The code of the innermost cause: connecting over IPv4 and IPv6 fails with an AggregateError around both reasons. */

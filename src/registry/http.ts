@@ -16,6 +16,8 @@ export interface HttpRequest {
   /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: HttpBody;
+  /** The body proves who we are: no other origin may have it. */
+  readonly isBodyPrivate?: boolean;
   readonly signal?: AbortSignal;
   /** How long to wait for the answer once the request is sent, where that is not the usual. */
   readonly answerMilliseconds?: number;

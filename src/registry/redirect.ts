@@ -68,6 +68,8 @@ function redirected(request: HttpRequest, status: number, url: URL): HttpRequest
   if (!reading && status !== 307 && status !== 308)
     throw nonsense(request, `unexpected redirect (${status})`);
   if (url.origin === request.url.origin) return { ...request, url };
+  if (request.isBodyPrivate)
+    throw nonsense(request, `redirect to ${url.host}, for which our credentials are not`);
   const kept = Object.entries(request.headers ?? {}).filter(([name]) => !PRIVATE_HEADERS.has(name));
   return { ...request, url, headers: Object.fromEntries(kept) };
 }

@@ -3,7 +3,7 @@
  * what may succeed the next time, and turns every answer that was not expected into an error that says what to do.
  */
 import { abortable } from './abortable.ts';
-import { type Authenticator, createAuthenticator } from './auth.ts';
+import { type Authenticator, type CredentialSource, createAuthenticator } from './auth.ts';
 import { parseChallenges } from './challenge.ts';
 import type { Keychain } from './credentials.ts';
 import { candidates, registryHost, type SpecialHosts } from './endpoint.ts';
@@ -71,7 +71,11 @@ const COMMIT_MILLISECONDS = 15 * 60_000;
 export function createSession(options: SessionOptions): Session {
   const { registry, clock, transport, warn } = options;
   const follow: Exchange = (request) => sendFollowing(transport.send, request);
-  const credentials = memo(async () => options.keychain?.credentials(registry));
+  const found = memo(async () => options.keychain?.credentials(registry));
+  const credentials: CredentialSource = (again) => {
+    if (again) found.forget();
+    return found();
+  };
   const auth = createAuthenticator({ registry, credentials, send: follow, clock });
   const root = memo(() => findRoot(options, follow, auth));
   const policy: RetryPolicy = {
@@ -121,7 +125,7 @@ async function sendAuthorized(
   // What a host asks for to which we were redirected is not the registry's word.
   if (response.status !== 401 || response.url.origin !== request.url.origin) return response;
   const challenges = parseChallenges(headers(response, 'www-authenticate'));
-  if (!(await auth.refused(challenges, authorization))) return response;
+  if (!(await auth.refused(challenges, response.url, authorization))) return response;
   await discard(response);
   return attempt(await auth.authorization(scopes, signal));
 }
@@ -145,7 +149,7 @@ async function findRoot(
       const response = await follow({ method: 'GET', url: new URL('v2/', root) });
       await discard(response);
       const challenges = parseChallenges(headers(response, 'www-authenticate'));
-      if (response.status === 401) await auth.refused(challenges, undefined);
+      if (response.status === 401) await auth.refused(challenges, response.url);
       // What a TLS server answers to plain http, where it answers at all.
       if (root.protocol !== 'http:' || response.status !== 400) return root;
       doubtful = root;
@@ -167,14 +171,18 @@ function tellOfRateLimit(
   warn(`${registry} limits the rate of requests; waiting ${Math.ceil(wait / 1000)} s`);
 }
 
-/** Calls `make` once and remembers its result, but not its failure. */
-function memo<T>(make: () => Promise<T>): () => Promise<T> {
+/** Calls `make` once and remembers its result, but not its failure, until it is to be forgotten. */
+function memo<T>(make: () => Promise<T>): (() => Promise<T>) & { forget(): void } {
   let made: Promise<T> | undefined;
-  return () => {
+  const forget = () => {
+    made = undefined;
+  };
+  const get = () => {
     made ??= make().catch((error: unknown) => {
-      made = undefined;
+      forget();
       throw error;
     });
     return made;
   };
+  return Object.assign(get, { forget });
 }

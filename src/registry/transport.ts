@@ -5,9 +5,9 @@
  */
 import type { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { isLoopback, names } from './endpoint.ts';
-import { broken } from './error.ts';
+import { broken, isCertificateAlert } from './error.ts';
 import type { Exchange, HttpBody, HttpRequest } from './http.ts';
 import { watchedBody } from './watched-body.ts';
 
@@ -45,12 +45,12 @@ const STALL_MILLISECONDS = 60_000;
 const CONNECTIONS = 6;
 
 export function createTransport(options: TransportOptions): Transport {
-  const pools = new Map<string, Dispatcher>();
+  const pools = new Map<string, Pool>();
   /** Where something has answered before: what is refused there now may be taken again in a moment. */
   const reached = new Set<string>();
   const stall = options.stallMilliseconds ?? STALL_MILLISECONDS;
 
-  const poolFor = (request: HttpRequest): Dispatcher => {
+  const poolFor = (request: HttpRequest): Pool => {
     const key = `${request.body === undefined ? 'read' : 'write'} ${request.url.origin}`;
     const known = pools.get(key);
     if (known !== undefined) return known;
@@ -62,8 +62,9 @@ export function createTransport(options: TransportOptions): Transport {
   const send: Exchange = async (request) => {
     request.signal?.throwIfAborted();
     const sending = watchedBody(request.body, stall);
+    const pool = poolFor(request);
     try {
-      const answer = await poolFor(request).request({
+      const answer = await pool.dispatcher.request({
         origin: request.url.origin,
         path: request.url.pathname + request.url.search,
         method: request.method,
@@ -89,16 +90,23 @@ export function createTransport(options: TransportOptions): Transport {
     } catch (cause) {
       request.signal?.throwIfAborted();
       if (sending.sourceFailure !== undefined) throw sending.sourceFailure;
-      throw broken(request, cause, { reached: reached.has(request.url.origin) });
+      throw broken(request, pool.alert ?? cause, { reached: reached.has(request.url.origin) });
     }
   };
   const close = async (): Promise<void> => {
-    await Promise.all([...pools.values()].map((pool) => pool.destroy()));
+    await Promise.all([...pools.values()].map((pool) => pool.dispatcher.destroy()));
   };
   return { send, close };
 }
 
-function createPool(url: URL, options: TransportOptions): Dispatcher {
+/** Connections to one origin. */
+interface Pool {
+  readonly dispatcher: Dispatcher;
+  /** Why the peer closes them: it does not like what we show of ourselves, which TLS 1.3 tells after the connecting. */
+  alert?: Error;
+}
+
+function createPool(url: URL, options: TransportOptions): Pool {
   const tls = options.tls?.(url.host);
   const connect = {
     timeout: CONNECT_MILLISECONDS,
@@ -110,8 +118,14 @@ function createPool(url: URL, options: TransportOptions): Dispatcher {
   const common = { connections: options.connections ?? CONNECTIONS, connect, pipelining: 1 };
   const { http, https, no = '' } = options.proxy ?? {};
   const proxy = url.protocol === 'https:' ? https : http;
-  if (!proxy || isLoopback(url.hostname)) return new Agent(common);
-  return new EnvHttpProxyAgent({
+  if (!proxy || isLoopback(url.hostname)) {
+    const told: { alert?: Error } = {};
+    const telling = tellingAlerts(connect, (alert) => {
+      told.alert = alert;
+    });
+    return Object.assign(told, { dispatcher: new Agent({ ...common, connect: telling }) });
+  }
+  const dispatcher = new EnvHttpProxyAgent({
     ...common,
     requestTls: connect,
     // Proxies let CONNECT through to port 443 alone.
@@ -121,6 +135,23 @@ function createPool(url: URL, options: TransportOptions): Dispatcher {
     httpsProxy: proxy,
     noProxy: no,
   });
+  return { dispatcher };
+}
+
+/** Of a TLS alert, undici says only that the other side has closed. */
+function tellingAlerts(
+  options: buildConnector.BuildOptions,
+  tell: (alert: Error) => void,
+): buildConnector.connector {
+  const connect = buildConnector(options);
+  return (target, done) =>
+    connect(target, (...[error, socket]: Parameters<buildConnector.Callback>) => {
+      socket?.prependListener('error', (cause: NodeJS.ErrnoException) => {
+        if (isCertificateAlert(cause.code)) tell(cause);
+      });
+      if (error === null) done(null, socket);
+      else done(error, null);
+    });
 }
 
 /**

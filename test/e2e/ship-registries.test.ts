@@ -100,6 +100,15 @@ describe('TLS with an authority of our own', () => {
     await cli.ok(['pull', `${registry.host}/tls/app:1`], { env });
   });
 
+  test('without a certificate to show, the error says where to put one', async () => {
+    const { directory, env } = home('anonymous');
+    cpSync(file('ca.crt'), join(directory, 'ca.crt'));
+    const refused = await cli.run(['pull', `${registry.host}/tls/app:1`], { env });
+    expect(refused.status).toBe(7);
+    expect(refused.stderr).toContain('wants a client certificate');
+    expect(refused.stderr).toContain(`certs.d/${registry.host}/client.cert`);
+  });
+
   test('another authority is not believed, and the error says where to put the right one', async () => {
     const wrong = home('wrong');
     openssl(

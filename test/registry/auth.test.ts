@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { createAuthenticator } from '../../src/registry/auth.ts';
 import { listen } from '../helpers/registry.ts';
 import {
   blob,
@@ -139,6 +140,80 @@ test('an identity token is exchanged by POST', async () => {
   const repository = repositoryAt(registry, { credentials: { identityToken: 'long-lived' } });
   expect(await repository.resolve('1')).toBeUndefined();
   expect(registry.log(({ path }) => path.startsWith('/token'))).toEqual(['POST /token']);
+});
+
+test.each(['basic', 'token'] as const)(
+  'credentials (%s) that have expired in the middle are looked for once more',
+  async (kind) => {
+    const passwords = { joe: 'first' };
+    const tokens = new Map<string, readonly string[]>();
+    const registry = await testRegistry({ auth: { kind, users: passwords, tokens } });
+    let asked = 0;
+    const keychain = {
+      credentials: async () => {
+        asked += 1;
+        return { username: 'joe', password: passwords.joe };
+      },
+    };
+    const repository = repositoryAt(registry, { keychain });
+    expect(await repository.push(layer, push(layer.bytes))).toBe('pushed');
+    expect(asked).toBe(1);
+    passwords.joe = 'second';
+    tokens.clear();
+    const others = [2, 3, 4].map((seed) => blob(noise(1000, seed)));
+    for (const other of others)
+      expect(await repository.push(other, push(other.bytes))).toBe('pushed');
+    expect(asked).toBe(2);
+  },
+);
+
+test('an identity token does not follow a redirect to another host', async () => {
+  const bodies: string[] = [];
+  const elsewhere = await listen((request, response) => {
+    request.on('data', (chunk) => bodies.push(String(chunk)));
+    request.on('end', () => response.end('{"token":"x"}'));
+  });
+  onTestFinished(elsewhere.close);
+  const registry = await testRegistry({ auth: { kind: 'token', identityTokens: ['long-lived'] } });
+  const location = `http://${elsewhere.host}/token`;
+  registry.faults.push(status(307, { path: '/token' }, { location }));
+  const repository = repositoryAt(registry, { credentials: { identityToken: 'long-lived' } });
+  await expect(repository.resolve('1')).rejects.toMatchObject({
+    code: 'REGISTRY',
+    message: expect.stringContaining(elsewhere.host),
+  });
+  expect(bodies).toEqual([]);
+});
+
+test.each([
+  ['https://auth.example/token', 'https://registry.example/v2/', 'https://auth.example/token'],
+  ['http://auth.example/token', 'http://registry.example/v2/', 'http://auth.example/token'],
+  ['http://auth.example/token', 'https://registry.example/v2/', undefined],
+  [
+    'http://registry.example/token',
+    'https://registry.example/v2/',
+    'https://registry.example/token',
+  ],
+  ['http://localhost:5001/token', 'https://localhost:5000/v2/', 'http://localhost:5001/token'],
+  ['https://joe:pw@auth.example/token', 'https://r.example/v2/', 'https://auth.example/token'],
+])('a realm of %s, named by %s, is asked at %s', async (realm, from, expected) => {
+  const asked: string[] = [];
+  const authenticator = createAuthenticator({
+    registry: 'registry.example',
+    credentials: async () => joe,
+    clock: fakeClock(),
+    send: async ({ url }) => {
+      asked.push(url.origin + url.pathname);
+      const body = Readable.from([Buffer.from('{"token":"x"}')]);
+      return { status: 200, url, headers: {}, body };
+    },
+  });
+  await authenticator.refused([{ scheme: 'bearer', parameters: { realm } }], new URL(from));
+  const authorization = authenticator.authorization([]);
+  if (expected === undefined)
+    await expect(authorization).rejects.toMatchObject({ code: 'REGISTRY' });
+  else expect(await authorization).toBe('Bearer x');
+  expect(asked).toEqual(expected === undefined ? [] : [expected]);
 });
 
 test('a registry token is used as it is', async () => {

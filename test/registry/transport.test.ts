@@ -8,6 +8,7 @@ import {
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
+import type { TlsOptions } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
 import { blob, noise, readAll, testClient, testRegistry } from '../helpers/registry-client.ts';
 import { repositoryOf } from '../helpers/registry-endpoints.ts';
@@ -51,10 +52,11 @@ function selfSigned(host: string): Certificate {
 /** A registry that has nothing, over TLS; keeps whether clients showed certificates. */
 async function tlsRegistry(
   certificate: Certificate,
+  options: TlsOptions = {},
 ): Promise<{ port: number; clients: boolean[] }> {
   const clients: boolean[] = [];
   const server = createTlsServer(
-    { ...certificate, requestCert: true, rejectUnauthorized: false },
+    { ...certificate, requestCert: true, rejectUnauthorized: false, ...options },
     (request, response) => {
       clients.push(
         Object.keys((request.socket as import('node:tls').TLSSocket).getPeerCertificate()).length >
@@ -151,6 +153,24 @@ test('an authority of the user’s own is believed, and the client certificate s
   const other = client.repository({ registry: `other.test:${port}`, repository: 'a' });
   await expect(other.resolve('1')).rejects.toMatchObject({ code: 'NETWORK' });
 });
+
+test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+  'over %s, a host that wants a client certificate is an error that says where to put one',
+  async (maxVersion) => {
+    const certificate = selfSigned('localhost');
+    const options = { rejectUnauthorized: true, maxVersion };
+    const { port, clients } = await tlsRegistry(certificate, options);
+    const client = testClient({ tls: () => ({ ca: certificate.cert }) });
+    const repository = client.repository({ registry: `localhost:${port}`, repository: 'a' });
+    await expect(repository.resolve('1')).rejects.toMatchObject({
+      code: 'NETWORK',
+      retryable: false,
+      message: expect.stringContaining('wants a client certificate'),
+      hint: expect.stringContaining(`certs.d/localhost:${port}/client.cert`),
+    });
+    expect(clients).toEqual([]);
+  },
+);
 
 test('an insecure host may have any certificate, or none', async () => {
   const { port } = await tlsRegistry(selfSigned('elsewhere.test'));
