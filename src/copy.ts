@@ -9,7 +9,8 @@ import { TsbuildError } from './errors.ts';
 import { layoutTarget } from './export/layout-target.ts';
 import { openOutput } from './host/output.ts';
 import { findEntry, openArchiveSource } from './image/archive-source.ts';
-import { copyGraph, readDocument } from './image/copy-graph.ts';
+import { copyGraph, type CopyOptions as GraphOptions, readDocument } from './image/copy-graph.ts';
+import { copyReferrers, type ListReferrers, layoutReferrers } from './image/copy-referrers.ts';
 import { findStored } from './image/find.ts';
 import { loadImages } from './image/load.ts';
 import { indexEntries, saveImages } from './image/save.ts';
@@ -37,12 +38,16 @@ interface Copying {
   /** For what has to be kept on the way. */
   readonly directory: string;
   readonly platform: Platform | undefined;
+  /** Whether what refers to the image comes with it. */
+  readonly withReferrers: boolean;
   readonly step: string;
 }
 
 interface Source {
   readonly blobs: Fetcher;
   readonly root: Descriptor;
+  /** Where there can be such. */
+  readonly referrers?: ListReferrers;
   /** Where it is a repository: blobs may be mounted from it. */
   readonly repository?: Repository;
   /** Where it is a store, whose layers never were compressed. */
@@ -55,13 +60,15 @@ export async function performCopy(
 ): Promise<CopyResult> {
   const [from, to] = [parsePlace(options.source), parsePlace(options.destination)];
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
+  if (options.referrers) checkReferrers(from, to);
   const warn = (message: string) => operation.emit({ type: 'warning', message });
   await using environment = openEnvironment(options, warn);
   const started = performance.now();
   const name = `copy ${formatPlace(from)} to ${formatPlace(to)}`;
   const descriptor = await asStep({ id: name, kind: 'push', name }, operation.emit, (step) =>
     inTempDir(environment.store, async (directory) => {
-      const copying = { environment, operation, directory, platform, step };
+      const withReferrers = options.referrers ?? false;
+      const copying = { environment, operation, directory, platform, withReferrers, step };
       const source = await openSource(copying, from);
       return deliver(copying, await narrowed(copying, source, to), to);
     }),
@@ -81,7 +88,8 @@ async function openSource(copying: Copying, place: CopyPlace): Promise<Source> {
       const blobs = registry.source(reference);
       const root = await blobs.resolve(reference.digest ?? reference.tag ?? 'latest', { signal });
       if (root === undefined) throw notFound(place.reference);
-      return { blobs, root, repository: registry.repository(reference) };
+      const repository = registry.repository(reference);
+      return { blobs, root, repository, referrers: repository.referrers };
     }
     case 'store': {
       const { store } = environment;
@@ -90,18 +98,24 @@ async function openSource(copying: Copying, place: CopyPlace): Promise<Source> {
     case 'oci': {
       const { readEntries } = await import('./export/layout-directory.ts');
       const images = readEntries(`${place.path}/index.json`);
-      return {
-        blobs: layoutFetcher(place.path),
-        root: findEntry(images, place.name, formatPlace(place)),
-      };
+      return layoutSource(layoutFetcher(place.path), images, place);
     }
     case 'oci-archive': {
       const { blobs, images } = await openArchiveSource(place.path, directory, signal);
-      return { blobs, root: findEntry(images, place.name, formatPlace(place)) };
+      return layoutSource(blobs, images, place);
     }
     case 'docker-archive':
       return openDockerArchive(copying, place.path, place.name);
   }
+}
+
+function layoutSource(
+  blobs: Fetcher,
+  images: readonly Descriptor[],
+  place: CopyPlace & { readonly name?: string },
+): Source {
+  const root = findEntry(images, place.name, formatPlace(place));
+  return { blobs, root, referrers: layoutReferrers(blobs, images) };
 }
 
 /** Its layers have no digests of their own before they are read: it is loaded as into a store. */
@@ -161,17 +175,18 @@ async function deliver(copying: Copying, source: Source, to: CopyPlace): Promise
     }
     case 'oci': {
       const target = layoutTarget(to.path);
-      await transfer(copying, source, target);
-      target.list([named(root, to.name)]);
+      const referrers = await transfer(copying, source, target);
+      target.list([named(root, to.name), ...referrers]);
       return root;
     }
     default: {
       const store = openStore(`${copying.directory}/copied`);
-      await transfer(copying, source, store);
+      const referrers = await transfer(copying, source, store);
       await using output = openOutput({ file: to.path }, { signal: copying.operation.signal });
       const names = to.name === undefined ? [] : [formatReference(parseReference(to.name))];
       const format = to.type === 'oci-archive' ? 'oci' : 'docker';
-      await saveImages(store, [{ names, descriptor: root }], format, output);
+      const unnamed = referrers.map((descriptor) => ({ names: [], descriptor }));
+      await saveImages(store, [{ names, descriptor: root }, ...unnamed], format, output);
       return root;
     }
   }
@@ -208,10 +223,10 @@ function mounting(
 }
 
 async function transfer(
-  { operation, step }: Copying,
-  source: Source,
+  { operation, step, withReferrers }: Copying,
+  { blobs, root, referrers }: Source,
   target: Pusher & Pick<Fetcher, 'exists'>,
-): Promise<void> {
+): Promise<readonly Descriptor[]> {
   const { emit, signal } = operation;
   const transfers = new Map<Digest, Transfer>();
   const of = (descriptor: Descriptor) => {
@@ -219,11 +234,22 @@ async function transfer(
     transfers.set(descriptor.digest, known);
     return known;
   };
-  await copyGraph(source.blobs, target, source.root, {
+  const options: GraphOptions = {
     signal,
     onProgress: (descriptor, current) => of(descriptor).moved(current),
     onCopied: (descriptor, outcome) =>
       of(descriptor).done(outcome === 'pushed' ? undefined : outcome),
+  };
+  await copyGraph(blobs, target, root, options);
+  return withReferrers && referrers ? copyReferrers(blobs, referrers, target, root, options) : [];
+}
+
+/** The local store keeps images alone, and so do docker archives. */
+function checkReferrers(from: CopyPlace, to: CopyPlace): void {
+  const lacking = [from, to].find(({ type }) => type === 'store' || type === 'docker-archive');
+  if (lacking === undefined) return;
+  throw new TsbuildError('USAGE', `copy: ${formatPlace(lacking)} has no referrers`, {
+    hint: 'leave out --referrers, or copy between registries, oci: and oci-archive:',
   });
 }
 

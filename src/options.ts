@@ -148,6 +148,8 @@ export interface CopyOptions extends HostOptions {
   readonly destination: string;
   /** Only this one; all by default. */
   readonly platform?: string;
+  /** Also what refers to the image: signatures, attestations and the like. */
+  readonly referrers?: boolean;
 }
 
 export interface CopyResult {

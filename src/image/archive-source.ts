@@ -8,6 +8,7 @@ import { familiarReference, formatReference, parseReference } from '../oci/refer
 import { parseLayoutIndex, REF_NAME } from '../store/layout.ts';
 import { type ArchiveReader, openArchive } from './archive-reader.ts';
 import { blobName, CONTAINERD_NAME } from './save.ts';
+import { isArtifact } from './select.ts';
 
 export interface ArchiveSource {
   readonly blobs: Fetcher;
@@ -58,12 +59,12 @@ export function findEntry(
   wanted: string | undefined,
   where: string,
 ): Descriptor {
-  const digests = new Set(images.map(({ digest }) => digest));
+  const digests = new Set(images.filter((entry) => !isArtifact(entry)).map(({ digest }) => digest));
   const known = images.flatMap(namesOf);
   const found =
     wanted === undefined
       ? digests.size === 1
-        ? images[0]
+        ? images.find((entry) => !isArtifact(entry))
         : undefined
       : images.find((entry) => entry.digest === wanted || namesOf(entry).includes(wanted));
   if (found !== undefined) {

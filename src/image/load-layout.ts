@@ -14,7 +14,7 @@ import type { LoadOptions } from './load.ts';
 import { archiveName, readDockerManifest } from './load-docker.ts';
 import { loadTogether, receiveMember } from './load-layers.ts';
 import { blobName, CONTAINERD_NAME, type SavedImage } from './save.ts';
-import { isAttestation, MAX_DEPTH } from './select.ts';
+import { isArtifact, isAttestation, MAX_DEPTH } from './select.ts';
 
 interface Loading extends LoadOptions {
   readonly store: Store;
@@ -29,7 +29,7 @@ export async function loadLayout(
   const loading: Loading = { ...options, store, archive };
   const { manifests } = parseLayoutIndex(archive.member('index.json').read());
   const images = new Map<Digest, { descriptor: Descriptor; names: Set<string> }>();
-  for (const entry of manifests.filter((entry) => !isAttestation(entry))) {
+  for (const entry of manifests.filter((entry) => !isAttestation(entry) && !isArtifact(entry))) {
     const known = images.get(entry.digest);
     if (known === undefined) await loadGraph(loading, entry);
     const { annotations: _, ...descriptor } = entry;

@@ -10,7 +10,7 @@ import { parseImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';
 import { type Index, isIndex, type Manifest, parseManifestOrIndex } from '../oci/manifest.ts';
-import { DOCKER_CONFIG, OCI_CONFIG } from '../oci/media-types.ts';
+import { isConfigType } from '../oci/media-types.ts';
 import { formatPlatform } from '../oci/platform.ts';
 import { familiarReference, type Reference } from '../oci/reference.ts';
 import { useStore } from '../store/lease.ts';
@@ -100,7 +100,7 @@ async function pushManifest(
   signal?: AbortSignal,
 ): Promise<Document> {
   const { store, target } = pushing;
-  const diffIDs = isImageConfig(manifest.config)
+  const diffIDs = isConfigType(manifest.config.mediaType)
     ? parseImageConfig(store.readBlob(manifest.config.digest)).rootfs.diff_ids
     : [];
   const layers = manifest.layers.map((layer, at) => ({
@@ -206,8 +206,4 @@ function leftOut({ manifests }: Index, pushed: readonly unknown[]): string {
   const missing = manifests.filter((_, at) => pushed[at] === undefined);
   const platforms = missing.flatMap(({ platform }) => (platform ? [formatPlatform(platform)] : []));
   return `only what the store has was pushed; left out: ${platforms.join(', ') || `${missing.length} manifests`}`;
-}
-
-function isImageConfig({ mediaType }: Descriptor): boolean {
-  return mediaType === OCI_CONFIG || mediaType === DOCKER_CONFIG;
 }

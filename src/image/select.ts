@@ -3,7 +3,7 @@ import { TsbuildError } from '../errors.ts';
 import { parseImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { isIndex, parseManifestOrIndex } from '../oci/manifest.ts';
-import { isIndexType } from '../oci/media-types.ts';
+import { isConfigType, isIndexType } from '../oci/media-types.ts';
 import {
   compatiblePlatforms,
   formatPlatform,
@@ -41,6 +41,11 @@ export function isAttestation(descriptor: Descriptor): boolean {
     descriptor.annotations?.['vnd.docker.reference.type'] === 'attestation-manifest' ||
     descriptor.platform?.os === 'unknown'
   );
+}
+
+/** What refers to images, where it is listed beside them. */
+export function isArtifact({ artifactType }: Descriptor): boolean {
+  return artifactType !== undefined && !isConfigType(artifactType);
 }
 
 /**

@@ -21,6 +21,10 @@ export function isManifestType(mediaType: string): boolean {
   return mediaType === OCI_MANIFEST || mediaType === DOCKER_MANIFEST;
 }
 
+export function isConfigType(mediaType: string): boolean {
+  return mediaType === OCI_CONFIG || mediaType === DOCKER_CONFIG;
+}
+
 /** Manifests and indexes, which registries keep apart from blobs. */
 export function isDocumentType(mediaType: string): boolean {
   return isManifestType(mediaType) || isIndexType(mediaType);

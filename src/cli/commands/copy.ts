@@ -10,6 +10,10 @@ export const copy = defineCommand({
     'Copies an image, with all its platforms, byte for byte, and prints its digest. Each place is an image of a registry, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]; the source may also be store:NAME, an image of the local store.',
   flags: {
     platform: { type: 'string', value: 'OS/ARCH', help: 'Only this platform' },
+    referrers: {
+      type: 'boolean',
+      help: 'Also what refers to it: signatures, attestations and the like',
+    },
     progress: PROGRESS_FLAG,
     quiet: { type: 'boolean', short: 'q', help: 'No progress' },
   },
@@ -30,7 +34,8 @@ export const copy = defineCommand({
   async run({ flags, args }, context) {
     const { env, signal } = context;
     const [source, destination] = args as [string, string];
-    const options = { source, destination, platform: flags.platform, env, signal };
+    const { platform, referrers } = flags;
+    const options = { source, destination, platform, referrers, env, signal };
     const { digest } = await follow(copyImage(withoutUndefined(options)), context, flags);
     context.stdout.write(`${digest}\n`);
   },
