@@ -38,6 +38,31 @@ export interface Warning {
   readonly location?: SourceLocation;
 }
 
+export interface Span {
+  readonly name: SpanName;
+  readonly step?: string;
+  /** Milliseconds since 1970, with fractions: comparable between processes. */
+  readonly since: number;
+  readonly milliseconds: number;
+}
+
+export type SpanName =
+  // Looking for what must be done: the Dockerfile, keys of steps, files of the context.
+  | 'parse'
+  | 'key'
+  | 'stat'
+  // Layers of files.
+  | 'copy'
+  // A RUN: its root filesystem, the container, what it changed, and clearing up.
+  | 'mount'
+  | 'run'
+  | 'diff'
+  | 'unmount'
+  // Shipping.
+  | 'compress'
+  | 'upload'
+  | 'download';
+
 interface EventBodies {
   /** Steps that will be looked at; may come more than once, always before their `step.start`. */
   plan: { readonly steps: readonly StepInfo[] };
@@ -70,6 +95,8 @@ interface EventBodies {
     /** Why no record answered: `parent, args changed`, against the record of the same step that is nearest. */
     readonly missed?: string;
   };
+  /** A part of the work, measured for `--trace`. Parts run at once, and lie in one another. */
+  span: Span;
   warning: Warning;
   /** The end of a successful operation. */
   result: { readonly digest?: string; readonly names: readonly string[]; readonly seconds: number };
@@ -82,3 +109,17 @@ export type BuildEventOf<T extends BuildEvent['type']> = Extract<BuildEvent, { t
 
 /** Where events go. Must not throw, and must return at once. */
 export type EventSink = (event: BuildEvent) => void;
+
+/** Begins a span; the function that it returns ends it. */
+export function startSpan(events: EventSink, name: SpanName, step?: string): () => void {
+  const since = epochNow();
+  return () => {
+    const milliseconds = epochNow() - since;
+    events({ type: 'span', name, ...(step === undefined ? {} : { step }), since, milliseconds });
+  };
+}
+
+/** As Date.now, but finer, and never going back. */
+export function epochNow(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -101,7 +101,7 @@ class RunningOperation<T> implements Operation<T> {
 
   #emit(event: BuildEvent): void {
     for (const sink of this.#sinks) sink(event);
-    const droppable = event.type === 'step.log' || event.type === 'step.progress';
+    const droppable = ['step.log', 'step.progress', 'span'].includes(event.type);
     if (this.#pending.length >= MAX_PENDING && droppable) return;
     this.#pending.push(event);
     this.#wake?.();

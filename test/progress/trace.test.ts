@@ -23,3 +23,15 @@ test('the trace has a span for each step, and lanes for steps that run at once',
   ]);
   expect(traceEvents[1]).toMatchObject({ ph: 'X', cat: 'run', ts: 1_300_000, dur: 2_100_000 });
 });
+
+test('a part lies in the lane of its step, and has its own times', () => {
+  const trace = createTrace(() => 5);
+  trace.sink({ type: 'step.start', step: 'x' });
+  trace.sink({ type: 'step.start', step: 'y' });
+  trace.sink({ type: 'span', name: 'mount', step: 'y', since: 1.5, milliseconds: 0.25 });
+  trace.sink({ type: 'span', name: 'parse', since: 1, milliseconds: 1 });
+  expect(JSON.parse(trace.text()).traceEvents).toMatchObject([
+    { name: 'mount', cat: 'part', ts: 1500, dur: 250, tid: 2 },
+    { name: 'parse', cat: 'part', ts: 1000, dur: 1000, tid: 0 },
+  ]);
+});
