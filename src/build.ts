@@ -62,10 +62,9 @@ export async function performBuild(
     allow: options.allow ?? [],
     resolveImage: async (image) => (await bases.resolve(image)).config,
   });
-  await tellWarnings(
-    operation,
-    runChecks(options, { inputs, bases, platform: targetPlatforms(options)[0]! }),
-  );
+  const platform = targetPlatforms(options)[0]!;
+  const checks = runChecks(options, { inputs, bases, platform, neededOnly: true });
+  await tellWarnings(operation, checks);
   await lease;
   const images = await Promise.all(plan.images.map((image) => bases.resolve(image)));
   const scheduled = await runPlan(plan, images, {

@@ -18,18 +18,21 @@ export interface CheckParts {
   readonly inputs: BuildInputs;
   readonly bases: BaseImages;
   readonly platform: Platform;
+  /** Of a build: stages that it does not need are not looked at. */
+  readonly neededOnly: boolean;
 }
 
 /** Checks the Dockerfile of a build. Never throws for what is wrong with it. */
 export function runChecks(
   options: BuildOptions,
-  { inputs, bases, platform }: CheckParts,
+  { inputs, bases, platform, neededOnly }: CheckParts,
 ): Promise<LintResult> {
   const { buildArgs = {}, buildContexts = {}, target } = options;
   return lint(inputs.dockerfile.bytes, {
     file: inputs.dockerfile.name,
     buildArgs,
     ...(target ? { target } : {}),
+    neededOnly,
     platformArgs: platformArgs(platform, hostPlatform(), target || 'default'),
     isIgnored: inputs.isIgnored,
     isImageName,
@@ -59,7 +62,7 @@ export async function performCheck(
   const bases = openBaseImages({ environment, pull: options.pull ?? false, ...operation });
   const platform =
     options.platforms?.[0] === undefined ? hostPlatform() : parsePlatform(options.platforms[0]);
-  return await runChecks(options, { inputs, bases, platform });
+  return await runChecks(options, { inputs, bases, platform, neededOnly: false });
 }
 
 /** `--call=targets`. */

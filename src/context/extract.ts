@@ -1,7 +1,8 @@
 /**
  * An archive as files: its entries are laid out below a directory, in their order, as if that were the root of a
- * filesystem. Links that earlier entries or others put there are followed on the way to an entry, but never out of the
- * directory; what an entry names is replaced, be it a link or a directory.
+ * filesystem. Links that earlier entries or others put there are followed on the way to an entry; as in the engine, one that
+ * leads out of the directory is refused, and an absolute one begins at it. What an entry names is replaced, be it a link or
+ * a directory.
  */
 import { TsbuildError } from '../errors.ts';
 import { displayName } from '../host/path-bytes.ts';
@@ -64,17 +65,21 @@ export function extractArchive(archive: Archive, extraction: Extraction): void {
 
 /** The path of an entry below the destination, its parents made and their links followed. */
 function placeOf(path: string, view: FileTree, entry: TarEntry, extraction: Extraction): string {
-  const parent = resolvePath(view, parentPath(path), { followLast: true }).path;
   const { target, directory, mtime } = extraction;
   try {
+    const parent = resolveParent(view, path);
     // Not --chown: the engine leaves what the archive does not list to root.
     target.makeDirectory(joinAt(directory, parent), { uid: 0, gid: 0, mode: 0o755, mtime });
+    return joinPath(parent, baseName(path));
   } catch (cause) {
     throw new TsbuildError('ARCHIVE', `extract ${displayName(entry.name)}: not in a directory`, {
       cause,
     });
   }
-  return joinPath(parent, baseName(path));
+}
+
+function resolveParent(view: FileTree, path: string): string {
+  return resolvePath(view, parentPath(path), { followLast: true, strict: true }).path;
 }
 
 function toNode(entry: TarEntry, archive: Archive, owner: Owner | undefined): FileNode {
@@ -101,8 +106,7 @@ function linkedNode(
   count: number,
 ): FileNode {
   const path = entryPath(entry.linkName ?? '', entry.name);
-  const parent = resolvePath(view, parentPath(path), { followLast: true }).path;
-  const source = joinPath(parent, baseName(path));
+  const source = joinPath(resolveParent(view, path), baseName(path));
   const node = view.lookup(source);
   if (node === undefined || node.type === 'directory') {
     const target = JSON.stringify(displayName(entry.linkName ?? ''));

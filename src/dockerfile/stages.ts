@@ -7,7 +7,8 @@
  *   --mount=from=name     as COPY, but never a number
  *   --target name         any stage, in any case
  *
- * A reference to a later stage is an error only in a stage that is built; a number without a stage, and a circle, always.
+ * A reference to a later stage is an error only in a stage that is built; a number without a stage, a variable, and a circle,
+ * always.
  */
 import { locate, TsbuildError } from '../errors.ts';
 import type { Arg, From, Instruction } from './instruction.ts';
@@ -65,8 +66,17 @@ export function findBaseStage(
   return stages.findLast((stage) => stage.index < before && stage.name === name);
 }
 
-/** The stage that COPY's `--from` names, if it is one. Throws `DOCKERFILE_REFERENCE` for a number without a stage. */
+/**
+ * The stage that COPY's `--from` names, if it is one. Throws `DOCKERFILE_REFERENCE` for a number without a stage, and for a
+ * variable, which is not expanded there.
+ */
 export function findCopyStage(stages: readonly Stage[], from: string): Stage | undefined {
+  if (/\$./s.test(from)) {
+    const message = 'variable expansion is not supported for --from';
+    throw new TsbuildError('DOCKERFILE_REFERENCE', message, {
+      hint: 'name the image in a stage of its own (FROM $image AS name) and use --from=name',
+    });
+  }
   if (!/^[+-]?\d+$/.test(from)) return findNamedStage(stages, from);
   const stage = stages[Number(from)];
   if (stage !== undefined) return stage;

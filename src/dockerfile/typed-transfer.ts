@@ -25,7 +25,8 @@ export function readCopy(node: SyntaxNode): Omit<Copy, keyof Written> {
     kind: 'copy',
     ...sharedFields(node, flags),
     parents: parents ?? false,
-    ...(from !== undefined && { from }),
+    // An empty one is none.
+    ...(from && { from }),
   };
 }
 

@@ -14,13 +14,14 @@ export interface Resolved {
 
 /**
  * Resolves `path` (absolute or relative to the root, `.` and `..` allowed) in `tree`. What does not exist is taken as
- * it is written, so the result can name a file to be made. An absolute link starts again at the root; `..` stops there.
- * @throws TsbuildError `COPY_SOURCE` if there are too many levels of symbolic links.
+ * it is written, so the result can name a file to be made. An absolute link starts again at the root; `..` stops there,
+ * unless `strict`.
+ * @throws TsbuildError `COPY_SOURCE` if there are too many levels of symbolic links, or `..` leads out and is not to.
  */
 export function resolvePath(
   tree: FileTree,
   path: string,
-  options: { followLast: boolean },
+  options: { followLast: boolean; strict?: boolean },
 ): Resolved {
   const pending = path.split('/').reverse();
   const parents: string[] = [];
@@ -28,7 +29,9 @@ export function resolvePath(
   for (let part = pending.pop(); part !== undefined; part = pending.pop()) {
     if (part === '' || part === '.') continue;
     if (part === '..') {
-      parents.pop();
+      if (parents.pop() === undefined && options.strict) {
+        throw new TsbuildError('COPY_SOURCE', `${displayName(path)}: a link leads out of the root`);
+      }
       continue;
     }
     const here = joinPath(parents.join('/'), part);

@@ -58,7 +58,7 @@ export function resolveUser(tree: FileTree, spec: string): User {
 /**
  * Who owns what `--chown=spec` copies. A number is its own group too; a user who does not exist is 0, a group that does
  * not exist leaves the user's. `tree` is the stage's; `undefined` if it has no files at all (`FROM scratch`).
- * @throws TsbuildError `NOT_FOUND` for a name when there is nothing to look it up in.
+ * @throws TsbuildError `NOT_FOUND` for a name other than root's when there is nothing to look it up in.
  */
 export function resolveOwner(tree: FileTree | undefined, spec: string): Owner {
   const [name, group] = splitSpec(spec);
@@ -66,12 +66,8 @@ export function resolveOwner(tree: FileTree | undefined, spec: string): Owner {
   const id = parseOwnerId(name);
   const groupId = parseOwnerId(group);
   if (tree === undefined) {
-    if (id !== undefined && (groupId !== undefined || !hasGroup)) {
-      return { uid: id, gid: groupId ?? id };
-    }
-    throw new TsbuildError('NOT_FOUND', `look up owner ${spec}: the stage has no files yet`, {
-      hint: 'Use numeric ids: a stage FROM scratch has no /etc/passwd.',
-    });
+    const uid = id ?? rootId(name, spec);
+    return { uid, gid: hasGroup ? (groupId ?? rootId(group, spec)) : uid };
   }
   const user = id === undefined ? readUsers(tree).find((entry) => entry.name === name) : undefined;
   const uid = id ?? user?.id ?? 0;
@@ -80,6 +76,14 @@ export function resolveOwner(tree: FileTree | undefined, spec: string): Owner {
   if (group === '') return { uid, gid: 0 };
   const named = groupId ?? readGroups(tree).find((entry) => entry.name === group)?.id;
   return { uid, gid: named ?? ownGid };
+}
+
+/** Without any files root is still known. */
+function rootId(name: string, spec: string): number {
+  if (name === '' || name === 'root') return 0;
+  throw new TsbuildError('NOT_FOUND', `look up owner ${spec}: the stage has no files yet`, {
+    hint: 'Use numeric ids: a stage FROM scratch has no /etc/passwd.',
+  });
 }
 
 function splitSpec(spec: string): [name: string, group: string] {

@@ -1,6 +1,6 @@
 /**
  * A server for the cases that fetch something: the files below a directory, with `Last-Modified` and `ETag`; git repositories
- * (`….git`) by git's smart protocol; and `/redirect/PATH`, which leads to `/PATH`. A process of its own, since the runner
+ * (`….git`) by git's smart protocol; and `…/redirect/…`, which leads to the same without it. A process of its own, since the runner
  * waits for its builds synchronously: prints its port, and ends with its stdin.
  */
 import { spawn } from 'node:child_process';
@@ -13,8 +13,8 @@ const [root] = process.argv.slice(2);
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url, 'http://localhost');
   const path = decodeURIComponent(posix.normalize(pathname));
-  if (path.startsWith('/redirect/')) {
-    response.writeHead(302, { location: path.slice('/redirect'.length) }).end();
+  if (path.includes('/redirect/')) {
+    response.writeHead(302, { location: path.replace('/redirect/', '/') }).end();
   } else if (/\.git\/(info|git-upload-pack|HEAD|objects)/.test(path)) {
     serveGit(path, searchParams, request, response);
   } else {

@@ -101,6 +101,16 @@ describe('checkStageReferences', () => {
     );
   });
 
+  it('refuses a variable, which is not expanded there, in a stage that nothing needs', () => {
+    const unneeded = 'FROM x\nCOPY --from=$a x /\nFROM x\n';
+    expect(() => checkStageReferences(stagesOf(unneeded).stages)).toThrow(
+      expect.objectContaining({
+        message: 'variable expansion is not supported for --from',
+        location: expect.objectContaining({ line: 2 }),
+      }),
+    );
+  });
+
   it('walks many stages that share much, once', () => {
     const many = Array.from({ length: 300 }, (_, index) => {
       const copies = Array.from(

@@ -84,12 +84,21 @@ describe('--chown', () => {
     expect(resolveOwner(tree, spec)).toEqual({ uid, gid });
   });
 
-  test('in a stage without files knows numbers alone', () => {
-    expect(resolveOwner(undefined, '5:6')).toEqual({ uid: 5, gid: 6 });
-    expect(resolveOwner(undefined, '5')).toEqual({ uid: 5, gid: 5 });
-    for (const spec of ['app', '5:staff', 'app:5']) {
-      expect(() => resolveOwner(undefined, spec)).toThrow(/no files yet/);
-    }
+  test.each([
+    ['5:6', 5, 6],
+    ['5', 5, 5],
+    ['root', 0, 0],
+    ['root:root', 0, 0],
+    ['root:5', 0, 5],
+    ['5:root', 5, 0],
+    [':5', 0, 5],
+    ['', 0, 0],
+  ])('%j in a stage without files, which has numbers and root', (spec, uid, gid) => {
+    expect(resolveOwner(undefined, spec)).toEqual({ uid, gid });
+  });
+
+  test.each(['app', '5:staff', 'app:5', 'root:app'])('not %j in a stage without files', (spec) => {
+    expect(() => resolveOwner(undefined, spec)).toThrow(/no files yet/);
   });
 });
 

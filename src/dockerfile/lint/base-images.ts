@@ -1,5 +1,5 @@
 /** The images that stages start from or copy from. */
-import { locate, TsbuildError } from '../../errors.ts';
+import { locate } from '../../errors.ts';
 import type { Instruction } from '../instruction.ts';
 import { mountFrom } from '../mount.ts';
 import { findCopyStage, findNamedStage, type Stage } from '../stages.ts';
@@ -32,13 +32,7 @@ export async function resolveImages(
 
 function referredImages(stages: readonly Stage[], instruction: Instruction): string[] {
   if (instruction.kind === 'copy' && instruction.from) {
-    const { from, location } = instruction;
-    if (findCopyStage(stages, from) !== undefined) return [];
-    if (!from.includes('$')) return [from];
-    throw new TsbuildError('DOCKERFILE_PARSE', 'variable expansion is not supported for --from', {
-      location,
-      hint: 'name the image in a stage of its own (FROM $image AS name) and use --from=name',
-    });
+    return findCopyStage(stages, instruction.from) === undefined ? [instruction.from] : [];
   }
   if (instruction.kind !== 'run') return [];
   const names = instruction.mounts.flatMap((mount) => mountFrom(mount) ?? []);

@@ -39,7 +39,7 @@ export async function lint(
 }
 
 async function walk(tree: SyntaxTree, lintWalk: Walk): Promise<void> {
-  const { target } = lintWalk.options;
+  const { target, neededOnly } = lintWalk.options;
   walkText(tree, lintWalk);
   const dockerfile = walkNodes(tree, lintWalk);
   const { stages, globalArgs } = splitStages(dockerfile);
@@ -51,7 +51,7 @@ async function walk(tree: SyntaxTree, lintWalk: Walk): Promise<void> {
   }
   const bases = walkBases({ stages, globalArgs, escape: tree.escape }, lintWalk);
   checkStageReferences(stages);
-  const needed = target ? neededStages(bases, findTarget(stages, target)) : bases.all;
+  const needed = target || neededOnly ? neededStages(bases, findTarget(stages, target)) : bases.all;
   await walkStages(bases, needed, lintWalk);
 }
 

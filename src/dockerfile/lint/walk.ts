@@ -16,6 +16,8 @@ export interface LintOptions {
   readonly file?: string;
   /** Only what this stage needs is looked at; every stage by default. */
   readonly target?: string;
+  /** Without a target, only what the last stage needs is looked at: what a build would meet. */
+  readonly neededOnly?: boolean;
   readonly buildArgs?: Readonly<Record<string, string>>;
   /** ARGs that exist without being declared: `TARGETPLATFORM` and so on. */
   readonly platformArgs?: Readonly<Record<string, string>>;

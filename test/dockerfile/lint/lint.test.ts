@@ -69,6 +69,15 @@ describe('an error', () => {
     ]);
   });
 
+  it('in a stage that a build does not need is not its concern', async () => {
+    const source =
+      'FROM scratch AS a\nEXPOSE $b\nCOPY --from=b $c /\nFROM scratch AS b\nWORKDIR d\n';
+    const { warnings, error } = await lint(source, { neededOnly: true });
+    expect(warnings.map(({ ruleName }) => ruleName)).toEqual(['WorkdirRelativePath']);
+    expect(error).toBeUndefined();
+    expect((await lint(source)).error?.message).toBe('cannot copy from stage "b"');
+  });
+
   it('in a stage hides what comes later', async () => {
     const source = 'FROM scratch\nLABEL a=$b\nUSER ${\nLABEL a=$c\n';
     const [first, error] = await outline(source);
