@@ -22,6 +22,7 @@ export const TEST_PACKAGES = [
   'umoci',
   'libcap2-bin',
   'attr',
+  'zstd',
   'mmdebstrap',
   'erofs-utils',
   'git',

@@ -3,9 +3,10 @@
  * parallel compression. In gzip, a range is a run of deflate blocks that may refer to the 32 KiB before it, ended by a
  * sync flush so that it fills whole bytes. In zstd it is a frame; a file may have many (RFC 8878, 3.1).
  */
+import { spawnSync } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import zlib from 'node:zlib';
-import { TsbuildError } from '../errors.ts';
+import { errnoOf, TsbuildError } from '../errors.ts';
 import { readFully } from '../tar/scan.ts';
 
 export interface RangeRequest {
@@ -121,10 +122,19 @@ const ZSTD_LEVEL = 100;
 
 function zstdFrame(input: Buffer, level: number): Buffer {
   const compress = (zlib as ZlibWithZstd).zstdCompressSync;
-  if (compress === undefined) {
-    throw new TsbuildError('UNSUPPORTED_HOST', 'compress with zstd: this Node.js cannot', {
-      hint: 'use Node.js 22.15 or newer, or gzip',
-    });
-  }
-  return compress(input, { params: { [ZSTD_LEVEL]: level } });
+  return compress?.(input, { params: { [ZSTD_LEVEL]: level } }) ?? zstdByProgram(input, level);
+}
+
+/** What Node cannot do, the program can, where it is installed. 0 is the default level, as in the library. */
+function zstdByProgram(input: Buffer, level: number): Buffer {
+  const args = ['-qc', '--no-check', `--stream-size=${input.length}`, '--ultra', `-${level || 3}`];
+  const maxBuffer = 2 * input.length + 1024;
+  const { status, stdout, stderr, error } = spawnSync('zstd', args, { input, maxBuffer });
+  if (status === 0) return stdout;
+  const why = errnoOf(error) === 'ENOENT' ? 'neither Node.js nor a program of that name can' : '';
+  throw new TsbuildError(
+    'UNSUPPORTED_HOST',
+    `compress with zstd: ${why || error?.message || String(stderr).trim()}`,
+    { cause: error, hint: 'use Node.js 22.15 or newer, install zstd, or use gzip' },
+  );
 }

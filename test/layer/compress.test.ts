@@ -74,6 +74,19 @@ describe('a compressed layer', () => {
     ).toBe(true);
   });
 
+  // A tar is never empty.
+  test.each(inputs.slice(1))(
+    'is what zstd inflates, where that was asked for: %s',
+    async (_, bytes) => {
+      const request: CompressRequest = { ...store(bytes), format: 'zstd' };
+      const result = await compressLayer(request, { workers });
+      const blob = readFileSync(request.target);
+      expect(result).toEqual({ digest: digestOf(blob), size: blob.length });
+      const options = { input: blob, maxBuffer: 2 ** 26 };
+      expect(execFileSync('zstd', ['-dcq'], options).equals(bytes)).toBe(true);
+    },
+  );
+
   test('is one member, with the size and the checksum of all in its trailer', async () => {
     const request = store(text(2 * MIB));
     await compressLayer(request, { workers });
