@@ -17,9 +17,11 @@ const QEMU_NAMES: Readonly<Record<string, string>> = {
 };
 
 export function canRun(platform: Platform, directory: string = BINFMT): boolean {
-  if (compatiblePlatforms(hostPlatform()).some((native) => samePlatform(native, platform)))
-    return true;
-  if (platform.os !== hostPlatform().os) return false;
+  const host = hostPlatform();
+  if (platform.os !== host.os) return false;
+  // Nobody has said which level of amd64 this is; a program for more than it can do will tell.
+  if (platform.architecture === 'amd64' && host.architecture === 'amd64') return true;
+  if (compatiblePlatforms(host).some((native) => samePlatform(native, platform))) return true;
   const name = `qemu-${QEMU_NAMES[platform.architecture] ?? platform.architecture}`;
   return registered(directory).some((entry) => entry === name && isUsable(`${directory}/${entry}`));
 }

@@ -97,7 +97,7 @@ export function compatiblePlatforms(platform: Platform): readonly Platform[] {
       .map((v) => ({ os, architecture: 'arm', variant: `v${v}` }));
   if (architecture === 'arm') return arm(Number(variant?.slice(1) ?? 7));
   if (architecture === 'arm64')
-    return [{ os, architecture, ...(variant ? { variant } : {}) }, ...arm(8)];
+    return [...(variant ? [{ os, architecture, variant }] : []), { os, architecture }, ...arm(8)];
   if (architecture === 'amd64') {
     const level = Number(variant?.slice(1) ?? 1);
     const levels = [4, 3, 2]

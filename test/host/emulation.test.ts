@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { canRun } from '../../src/host/emulation.ts';
-import { hostPlatform } from '../../src/oci/platform.ts';
+import { hostPlatform, parsePlatform } from '../../src/oci/platform.ts';
 
 let binfmt: string;
 beforeEach(() => {
@@ -23,6 +23,14 @@ describe('canRun', () => {
   it('is true for the machine itself', () => {
     expect(canRun(hostPlatform(), binfmt)).toBe(true);
   });
+
+  it.runIf(hostPlatform().architecture === 'amd64')(
+    'is true for every level of amd64 and for 386, as Docker has it',
+    () => {
+      for (const text of ['linux/amd64/v2', 'linux/amd64/v4', 'linux/386'])
+        expect(canRun(parsePlatform(text), binfmt)).toBe(true);
+    },
+  );
 
   it('is false for another architecture without an emulator, also where binfmt_misc is not mounted', () => {
     expect(canRun(riscv, binfmt)).toBe(false);

@@ -41,6 +41,18 @@ describe('compatiblePlatforms', () => {
       'linux/arm64',
       ['linux/arm64', 'linux/arm/v8', 'linux/arm/v7', 'linux/arm/v6', 'linux/arm/v5'],
     ],
+    [
+      'linux/arm64/v9',
+      [
+        'linux/arm64/v9',
+        'linux/arm64',
+        'linux/arm/v8',
+        'linux/arm/v7',
+        'linux/arm/v6',
+        'linux/arm/v5',
+      ],
+    ],
+    ['linux/amd64/v3', ['linux/amd64/v3', 'linux/amd64/v2', 'linux/amd64', 'linux/386']],
     ['linux/riscv64', ['linux/riscv64']],
   ])('of %s, best first', (text, expected) => {
     expect(compatiblePlatforms(parsePlatform(text, host)).map(formatPlatform)).toEqual(expected);
