@@ -64,6 +64,11 @@ export async function performCreateIndex(
         manifests.set(manifest.digest, manifest);
       }
     }
+    if (manifests.size === 0)
+      throw new TsbuildError(
+        'USAGE',
+        `create index ${options.name}: there is no image to put in it`,
+      );
     const bytes = indexOf([...manifests.values()], options.annotations ?? []);
     const descriptor = { mediaType: OCI_INDEX, digest: digestOf(bytes), size: bytes.length };
     const tag = reference.tag ?? descriptor.digest;

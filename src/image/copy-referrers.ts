@@ -34,9 +34,12 @@ export async function copyReferrers(
 ): Promise<readonly Descriptor[]> {
   const call = options.signal ? { signal: options.signal } : {};
   const copied = new Map<Digest, Descriptor>();
+  const visited = new Set<Digest>();
   const visit = async (subject: Descriptor, depth: number): Promise<void> => {
     if (depth > MAX_DEPTH)
       throw new TsbuildError('MANIFEST', `referrers nest deeper than ${MAX_DEPTH} levels`);
+    if (visited.has(subject.digest)) return;
+    visited.add(subject.digest);
     for (const referrer of await list(subject.digest, call)) {
       if (copied.has(referrer.digest)) continue;
       await copyGraph(source, target, referrer, options);

@@ -19,6 +19,8 @@ import { isArtifact, isAttestation, MAX_DEPTH } from './select.ts';
 interface Loading extends LoadOptions {
   readonly store: Store;
   readonly archive: ArchiveReader;
+  /** What was loaded: a small archive could name the same index a thousand times, and so could that index. */
+  readonly loaded: Set<string>;
 }
 
 export async function loadLayout(
@@ -26,7 +28,7 @@ export async function loadLayout(
   archive: ArchiveReader,
   options: LoadOptions,
 ): Promise<readonly SavedImage[]> {
-  const loading: Loading = { ...options, store, archive };
+  const loading: Loading = { ...options, store, archive, loaded: new Set() };
   const { manifests } = parseLayoutIndex(archive.member('index.json').read());
   const images = new Map<Digest, { descriptor: Descriptor; names: Set<string> }>();
   for (const entry of manifests.filter((entry) => !isAttestation(entry) && !isArtifact(entry))) {
@@ -71,7 +73,10 @@ function configNames(store: Store, descriptor: Descriptor): readonly string[] {
 async function loadGraph(loading: Loading, descriptor: Descriptor, depth = 0): Promise<void> {
   if (depth > MAX_DEPTH)
     throw new TsbuildError('MANIFEST', `indexes nest deeper than ${MAX_DEPTH} levels`);
-  const { archive, store } = loading;
+  const { archive, store, loaded } = loading;
+  const key = `${descriptor.digest} ${isAttestation(descriptor)}`;
+  if (loaded.has(key)) return;
+  loaded.add(key);
   const bytes = readVerified(archive, descriptor);
   const document = parseManifestOrIndex(bytes, descriptor.mediaType);
   if (isIndex(document)) {

@@ -41,6 +41,8 @@ interface Pushing extends PushOptions {
   readonly sending: LimitFunction;
   /** A blob that several manifests have, or one has twice, is sent once. */
   readonly sent: Map<Digest, Promise<Descriptor>>;
+  /** So is a document that an index has twice. */
+  readonly documents: Map<Digest, Promise<Document>>;
 }
 
 /** A document as it goes to the registry. */
@@ -60,6 +62,7 @@ export async function pushImage(options: PushOptions): Promise<PushedImage> {
     compressing: pLimit(1),
     sending: pLimit(options.concurrency ?? CONCURRENCY),
     sent: new Map(),
+    documents: new Map(),
   };
   const { descriptor, bytes } = await pushDocument(pushing, options.descriptor, signal);
   const name = reference.tag ?? descriptor.digest;
@@ -78,11 +81,24 @@ export async function pushImage(options: PushOptions): Promise<PushedImage> {
 }
 
 /** Sends all that a document points at, and gives the document itself, which is not sent yet. */
-async function pushDocument(
+function pushDocument(
   pushing: Pushing,
   descriptor: Descriptor,
   signal?: AbortSignal,
   depth = 0,
+): Promise<Document> {
+  const known = pushing.documents.get(descriptor.digest);
+  if (known !== undefined) return known;
+  const made = pushOnce(pushing, descriptor, signal, depth);
+  pushing.documents.set(descriptor.digest, made);
+  return made;
+}
+
+async function pushOnce(
+  pushing: Pushing,
+  descriptor: Descriptor,
+  signal: AbortSignal | undefined,
+  depth: number,
 ): Promise<Document> {
   if (depth > MAX_DEPTH)
     throw new TsbuildError('MANIFEST', `indexes nest deeper than ${MAX_DEPTH} levels`);
@@ -173,8 +189,11 @@ async function pushIndex(
   const { store, target, emit } = pushing;
   const pushed = await together(signal, (inner) =>
     index.manifests.map(async (child) => {
-      if (store.blobSize(child.digest) === child.size)
-        return pushDocument(pushing, child, inner, depth + 1);
+      if (store.blobSize(child.digest) === child.size) {
+        const { bytes, descriptor } = await pushDocument(pushing, child, inner, depth + 1);
+        const { mediaType, digest, size } = descriptor;
+        return { bytes, descriptor: { ...child, mediaType, digest, size } };
+      }
       return (await target.exists(child, { signal: inner }))
         ? { descriptor: child, bytes: undefined }
         : undefined;

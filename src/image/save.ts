@@ -8,7 +8,7 @@ import type { Output } from '../host/output.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import { children, isIndex, parseManifestOrIndex } from '../oci/manifest.ts';
-import { isIndexType, isManifestType } from '../oci/media-types.ts';
+import { isDocumentType } from '../oci/media-types.ts';
 import { familiarReference, parseReference } from '../oci/reference.ts';
 import { formatIndex, layoutFile, REF_NAME } from '../store/layout.ts';
 import type { Store } from '../store/store.ts';
@@ -89,10 +89,16 @@ export function indexEntries(images: readonly SavedImage[]): readonly Descriptor
 }
 
 /**
- * Everything below `root`, which comes last. Of an index, what the store does not have is left out: a pull for one
+ * Everything below `root`, each once, and `root` last. Of an index, what the store does not have is left out: a pull for one
  * platform leaves the others where they are.
  */
-export function graphOf(store: Store, root: Descriptor, isOptional = false): readonly Descriptor[] {
+export function graphOf(
+  store: Store,
+  root: Descriptor,
+  isOptional = false,
+  seen: Set<Digest> = new Set(),
+): readonly Descriptor[] {
+  if (seen.has(root.digest)) return [];
   if (store.blobSize(root.digest) !== root.size) {
     if (isOptional) return [];
     throw new TsbuildError(
@@ -103,9 +109,13 @@ export function graphOf(store: Store, root: Descriptor, isOptional = false): rea
       },
     );
   }
-  if (!isIndexType(root.mediaType) && !isManifestType(root.mediaType)) return [root];
+  seen.add(root.digest);
+  if (!isDocumentType(root.mediaType)) return [root];
   const document = parseManifestOrIndex(store.readBlob(root.digest), root.mediaType);
-  return [...children(document).flatMap((child) => graphOf(store, child, isIndex(document))), root];
+  const below = children(document).flatMap((child) =>
+    graphOf(store, child, isIndex(document), seen),
+  );
+  return [...below, root];
 }
 
 export function blobName(digest: Digest): string {

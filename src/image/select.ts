@@ -2,6 +2,7 @@
 import { TsbuildError } from '../errors.ts';
 import { parseImageConfig } from '../oci/config.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
+import type { Digest } from '../oci/digest.ts';
 import { isIndex, parseManifestOrIndex } from '../oci/manifest.ts';
 import { isConfigType, isIndexType } from '../oci/media-types.ts';
 import {
@@ -77,15 +78,18 @@ export function listManifests(
   store: Store,
   descriptor: Descriptor,
   depth = 0,
+  seen: Set<Digest> = new Set(),
 ): readonly Descriptor[] {
   if (!isIndexType(descriptor.mediaType)) return [descriptor];
+  if (seen.has(descriptor.digest)) return [];
+  seen.add(descriptor.digest);
   if (depth > MAX_DEPTH)
     throw new TsbuildError('MANIFEST', `indexes nest deeper than ${MAX_DEPTH} levels`);
   const index = parseManifestOrIndex(store.readBlob(descriptor.digest), descriptor.mediaType);
   if (!isIndex(index)) return [descriptor];
   return index.manifests
     .filter((child) => !isAttestation(child) && store.blobSize(child.digest) === child.size)
-    .flatMap((child) => listManifests(store, child, depth + 1));
+    .flatMap((child) => listManifests(store, child, depth + 1, seen));
 }
 
 /** What the top index knows, and the store lacks. */

@@ -37,6 +37,8 @@ export interface Index {
 /** The distribution spec asks registries to take manifests of up to 4 MiB; nobody sends larger ones. */
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 const MAX_LAYERS = 1000;
+/** As many as there is room for; a list of referrers grows. */
+const MAX_MANIFESTS = 20_000;
 
 const shared = {
   schemaVersion: v.literal(2),
@@ -52,7 +54,7 @@ const manifestSchema = v.looseObject({
 });
 const indexSchema = v.looseObject({
   ...shared,
-  manifests: v.pipe(v.array(descriptorSchema), v.maxLength(MAX_LAYERS)),
+  manifests: v.pipe(v.array(descriptorSchema), v.maxLength(MAX_MANIFESTS)),
 });
 
 /**

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cli, createCli } from '../helpers/cli.ts';
 import { type DockerRegistry, startDockerRegistry } from '../helpers/docker-registry.ts';
+import { testRegistry } from '../helpers/registry-client.ts';
+import { putDocument } from '../helpers/registry-images.ts';
 
 let one: DockerRegistry;
 let two: DockerRegistry;
@@ -177,6 +179,15 @@ describe('index create', () => {
       `docker://${target}`,
     );
   });
+});
+
+test('an index of nothing is not made', async () => {
+  const registry = await testRegistry();
+  putDocument(registry, 'team/none', '1', 'application/vnd.oci.image.index.v1+json', {
+    manifests: [],
+  });
+  const [name, empty] = ['made', 'none'].map((each) => `${registry.host}/team/${each}:1`);
+  expect((await cli.run(['index', 'create', name!, empty!])).status).toBe(2);
 });
 
 test('a mirror is asked first, and the registry itself for what the mirror lacks', async () => {

@@ -7,12 +7,17 @@ import { describe, expect, test } from 'vitest';
 import { inlineWorkers, type Workers } from '../../src/host/workers.ts';
 import { findImage } from '../../src/image/image.ts';
 import { loadImages } from '../../src/image/load.ts';
+import { pushImage } from '../../src/image/push.ts';
+import { graphOf } from '../../src/image/save.ts';
+import { listManifests } from '../../src/image/select.ts';
 import { validateImage } from '../../src/image/validate.ts';
 import { layerTasks } from '../../src/layer/tasks.ts';
 import { digestOf, hexOf } from '../../src/oci/digest.ts';
 import { OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../../src/oci/media-types.ts';
+import { parseReference } from '../../src/oci/reference.ts';
 import { type HandMadeEntry, tarOf } from '../helpers/archives.ts';
 import { newStore } from '../helpers/images.ts';
+import { testClient, testRegistry } from '../helpers/registry-client.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 
 const LAYER = tarOf([{ name: 'etc/' }, { name: 'etc/motd', content: 'hello' }]);
@@ -388,6 +393,37 @@ describe('a hostile or damaged archive is refused with the name of the entry:', 
       code: 'ARCHIVE',
       message: expect.stringContaining('manifest.json'),
     });
+  });
+
+  /** Read by who follows each, that is 300⁴ manifests. */
+  test('indexes-of-the-same-index-many-times', async () => {
+    const image = layout({ entry: {} });
+    const index = JSON.parse(String(image[1]!.content));
+    const entries: HandMadeEntry[] = image.filter(({ name }) => name !== 'index.json');
+    let children = index.manifests;
+    for (let level = 0; level < 4; level += 1) {
+      const same = Array(300).fill({ ...children[0], annotations: undefined });
+      const bytes = Buffer.from(
+        JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: same }),
+      );
+      const digest = digestOf(bytes);
+      entries.push({ name: `blobs/sha256/${hexOf(digest)}`, content: bytes });
+      const { annotations } = index.manifests[0];
+      children = [{ mediaType: OCI_INDEX, digest, size: bytes.length, annotations }];
+    }
+    const content = JSON.stringify({ ...index, manifests: children });
+    const store = newStore();
+    await load([...entries, { name: 'index.json', content }], store);
+    const name = 'docker.io/library/new:1';
+    const descriptor = store.resolveTag(name)!;
+    expect(listManifests(store, descriptor)).toHaveLength(300);
+    expect(graphOf(store, descriptor)).toHaveLength(1 + 1 + 1 + 4);
+    const registry = await testRegistry();
+    const reference = parseReference(`${registry.host}/team/app:1`);
+    const target = testClient().repository(reference);
+    const workers = inlineWorkers(layerTasks);
+    await pushImage({ store, target, reference, descriptor, workers, step: 'push' });
+    expect(registry.requests.length).toBeLessThan(2000);
   });
 
   test('gzip-cut-short', async () => {

@@ -287,6 +287,21 @@ test('of an index, manifests go before it, and a layer that they share goes once
   expect(await pull(registry, other, 'team/app:1', 'arm64')).toMatchObject({ descriptor });
 });
 
+test('a manifest that an index has for two platforms keeps both', async () => {
+  const registry = await testRegistry();
+  const store = newStore();
+  const { descriptor } = await sampleImage(store, { layers });
+  const platforms = ['v6', 'v7'].map((variant) => ({ os: 'linux', architecture: 'arm', variant }));
+  const manifests = platforms.map((platform) => ({ ...descriptor, platform }));
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests };
+  const pushed = await push(registry, store, {
+    mediaType: OCI_INDEX,
+    ...store.writeBlob(Buffer.from(JSON.stringify(index))),
+  });
+  const document = manifestOf(registry, pushed.descriptor.digest) as unknown as typeof index;
+  expect(document.manifests.map(({ platform }) => platform)).toEqual(platforms);
+});
+
 test('of a pulled index whose other platforms the registry has, nothing changes', async () => {
   const registry = await testRegistry();
   const { index } = putIndex(registry, '1', ['amd64', 'arm64']);

@@ -42,6 +42,11 @@ describe('parseManifestOrIndex', () => {
     expect(parseManifestOrIndex(bytes(manifest)).mediaType).toBe(OCI_MANIFEST);
   });
 
+  it('takes an index with as many entries as fit', () => {
+    const manifests = Array(15_000).fill(index.manifests[0]);
+    expect(children(parseManifestOrIndex(bytes({ ...index, manifests })))).toHaveLength(15_000);
+  });
+
   it("takes the document's own word before that of its carrier", () => {
     const document = parseManifestOrIndex(
       bytes({ ...manifest, mediaType: DOCKER_MANIFEST }),
