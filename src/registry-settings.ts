@@ -50,16 +50,16 @@ export function dockerConfigFile(env: Env): string {
   return join(env.DOCKER_CONFIG || join(env.HOME || homedir(), '.docker'), 'config.json');
 }
 
-/** Docker's file first, then podman's, where `podman login` writes it and where it is kept over reboots. */
+/**
+ * The file that somebody has named, else docker's first, then podman's, where `podman login` writes it and where it is kept
+ * over reboots.
+ */
 function credentialFiles(env: Env): string[] {
+  const docker = dockerConfigFile(env);
+  if (env.REGISTRY_AUTH_FILE) return [env.REGISTRY_AUTH_FILE, docker];
   const runtime = env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid?.() ?? 0}`;
   const podman = [join(runtime, 'containers'), configHome(env, 'containers')];
-  return [
-    dockerConfigFile(env),
-    ...(env.REGISTRY_AUTH_FILE
-      ? [env.REGISTRY_AUTH_FILE]
-      : podman.map((path) => join(path, 'auth.json'))),
-  ];
+  return [docker, ...podman.map((path) => join(path, 'auth.json'))];
 }
 
 /** In either case; the upper one first, as in programs of Go. */

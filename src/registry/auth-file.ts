@@ -68,6 +68,19 @@ export function findAuth(auths: Auths, registry: string): Credentials | undefine
   return entry ? credentialsOf(entry) : undefined;
 }
 
+/** The helper for a registry: the one named for it, even if that is none, before the one for all. */
+export function findHelper(config: AuthFile, registry: string): NamedHelper | undefined {
+  const named = Object.entries(config.credHelpers).find(([key]) => normalizeKey(key) === registry);
+  if (named !== undefined) return named[1] === '' ? undefined : { name: named[1], isNamed: true };
+  return config.credsStore === undefined ? undefined : { name: config.credsStore, isNamed: false };
+}
+
+export interface NamedHelper {
+  readonly name: string;
+  /** For this registry in particular. */
+  readonly isNamed: boolean;
+}
+
 /** The key under which docker looks a registry up, and helpers know it. */
 export function authKey(registry: string): string {
   return registry === 'docker.io' ? DOCKER_HUB_KEY : registry;

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { errnoOf, TsbuildError } from '../errors.ts';
-import { type AuthFile, findAuth, parseAuthFile } from './auth-file.ts';
+import { type AuthFile, findAuth, findHelper, parseAuthFile } from './auth-file.ts';
 import { type HelperOptions, helperGet } from './credential-helper.ts';
 
 export type Credentials =
@@ -31,15 +31,17 @@ export interface KeychainOptions {
 
 /** Reads the files anew with each question: they may change while a long build runs. */
 export function createKeychain(options: KeychainOptions): Keychain {
+  const find = async (config: AuthFile | undefined, registry: string) =>
+    config && fromFile(config, registry, options);
   return {
     async credentials(registry) {
-      if (options.inline) {
-        const found = findAuth(parseAuthFile(options.inline, 'DOCKER_AUTH_CONFIG').auths, registry);
-        if (found !== undefined) return found;
-      }
-      for (const file of options.files) {
-        const config = readAuthFile(file);
-        const found = config === undefined ? undefined : await fromFile(config, registry, options);
+      const { inline, files } = options;
+      const first = inline
+        ? await find(parseAuthFile(inline, 'DOCKER_AUTH_CONFIG'), registry)
+        : undefined;
+      if (first !== undefined) return first;
+      for (const file of files) {
+        const found = await find(readAuthFile(file), registry);
         if (found !== undefined) return found;
       }
       return undefined;
@@ -68,30 +70,24 @@ async function fromFile(
   registry: string,
   options: KeychainOptions,
 ): Promise<Credentials | undefined> {
-  const helper: HelperOptions = { env: options.env };
-  const named = config.credHelpers[registry];
-  if (named !== undefined) {
-    const found = await helperGet(named, registry, helper);
-    if (found !== undefined) return found;
-  } else if (config.credsStore !== undefined) {
-    const found = await fromStore(config.credsStore, registry, helper, options.onWarning);
-    if (found !== undefined) return found;
-  }
-  return findAuth(config.auths, registry);
+  const { env, onWarning } = options;
+  const helper = findHelper(config, registry);
+  const get = helper?.isNamed ? helperGet : fromStore;
+  const found = helper && (await get(helper.name, registry, { env, onWarning }));
+  return found ?? findAuth(config.auths, registry);
 }
 
 /** A config.json copied from a desktop names a store that this machine does not have: no reason to pull nothing at all. */
 async function fromStore(
   name: string,
   registry: string,
-  helper: HelperOptions,
-  warn: KeychainOptions['onWarning'],
+  { env, onWarning }: HelperOptions & Pick<KeychainOptions, 'onWarning'>,
 ): Promise<Credentials | undefined> {
   try {
-    return await helperGet(name, registry, helper);
+    return await helperGet(name, registry, { env });
   } catch (error) {
     if (!(error instanceof TsbuildError) || errnoOf(error.cause) !== 'ENOENT') throw error;
-    warn?.(`${error.message}; going on without it`);
+    onWarning?.(`${error.message}; going on without it`);
     return undefined;
   }
 }

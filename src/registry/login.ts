@@ -1,9 +1,17 @@
 /** `login` and `logout`: the registry is asked before anything is stored; a file keeps what others wrote into it. */
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { errnoOf, isTsbuildError, TsbuildError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
-import { type AuthFile, authKey, normalizeKey, parseAuthFile } from './auth-file.ts';
+import { type AuthFile, authKey, findHelper, normalizeKey, parseAuthFile } from './auth-file.ts';
 import { createRegistryClient, type RegistryClientOptions } from './client.ts';
 import { type HelperOptions, helperErase, helperStore } from './credential-helper.ts';
 import { readAuthFile } from './credentials.ts';
@@ -34,7 +42,7 @@ export async function login(options: LoginOptions): Promise<LoginResult> {
   const { username, password, configFile } = options;
   await verify(registry, options);
   const config = readAuthFile(configFile) ?? parseAuthFile('{}', configFile);
-  const helper = helperFor(config, registry);
+  const helper = findHelper(config, registry)?.name;
   const key = authKey(registry);
   if (helper !== undefined) {
     await helperStore(helper, registry, { username, password }, { env: options.env });
@@ -54,7 +62,7 @@ export async function logout(
   const registry = registryName(options.registry);
   const config = readAuthFile(options.configFile);
   if (config === undefined) return false;
-  const helper = helperFor(config, registry);
+  const helper = findHelper(config, registry)?.name;
   if (helper !== undefined) await helperErase(helper, registry, { env: options.env });
   const auths = withoutRegistry(config, registry);
   const known = Object.keys(auths).length < Object.keys(config.auths).length;
@@ -97,24 +105,21 @@ async function verify(registry: string, options: LoginOptions): Promise<void> {
   }
 }
 
-function helperFor(config: AuthFile, registry: string): string | undefined {
-  return config.credHelpers[registry] ?? config.credHelpers[authKey(registry)] ?? config.credsStore;
-}
-
 function withoutRegistry(config: AuthFile, registry: string): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config.auths).filter(([key]) => normalizeKey(key) !== registry),
   );
 }
 
-/** Readable by the owner alone, whatever the umask; a file that is a link stays one. */
+/** Readable by the owner alone, unless somebody has decided otherwise; a file that is a link stays one. */
 function writeAuths(file: string, config: AuthFile, auths: Record<string, unknown>): void {
   const text = `${JSON.stringify({ ...config.document, auths }, null, '\t')}\n`;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    writeFileAtomic(existsSync(file) ? realpathSync(file) : file, Buffer.from(text), {
-      mode: 0o600,
-    });
+    const target = linkTarget(file);
+    const before = statSync(target, { throwIfNoEntry: false });
+    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+    writeFileAtomic(target, Buffer.from(text), { mode: (before?.mode ?? 0o600) & 0o777 });
+    if (before && process.getuid?.() === 0) chownSync(target, before.uid, before.gid);
   } catch (cause) {
     throw new TsbuildError(
       'OUTPUT',
@@ -122,4 +127,11 @@ function writeAuths(file: string, config: AuthFile, auths: Record<string, unknow
       { cause },
     );
   }
+}
+
+/** Where a link leads, although nothing need be there yet. */
+function linkTarget(file: string): string {
+  if (existsSync(file)) return realpathSync(file);
+  const isLink = lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink();
+  return isLink ? resolve(dirname(file), readlinkSync(file)) : file;
 }

@@ -106,6 +106,29 @@ test('a helper named for the registry is asked, with the environment that was ha
   expect(asked()).toBe('get ghcr.io\n');
 });
 
+test.each([
+  ['docker.io', 'index.docker.io'],
+  ['docker.io', 'https://index.docker.io/v1/'],
+  ['docker.io', 'docker.io'],
+  ['ghcr.io', 'https://ghcr.io'],
+])('the helper for %s may be named under %s', async (registry, key) => {
+  const { env } = helper('special', `echo '{"Username":"joe","Secret":"pa:ss"}'`);
+  const keys = keychain({ credHelpers: { [key]: 'special' } }, { env });
+  expect(await keys.credentials(registry)).toEqual(joe);
+  expect(await keys.credentials('other.io')).toBeUndefined();
+});
+
+test('a helper of no name keeps the one for all from a registry', async () => {
+  const config = { credHelpers: { 'ghcr.io': '' }, credsStore: '/', auths: { 'ghcr.io': entry } };
+  expect(await keychain(config).credentials('ghcr.io')).toEqual(joe);
+});
+
+test('the environment may name helpers, too', async () => {
+  const { env } = helper('special', `echo '{"Username":"joe","Secret":"pa:ss"}'`);
+  const inline = JSON.stringify({ credHelpers: { 'ghcr.io': 'special' } });
+  expect(await keychain({}, { env, inline }).credentials('ghcr.io')).toEqual(joe);
+});
+
 test('the store for all registries knows Docker Hub by its old name, and may hold identity tokens', async () => {
   const { env, asked } = helper('all', `echo '{"Username":"<token>","Secret":"long"}'`);
   expect(await keychain({ credsStore: 'all' }, { env }).credentials('docker.io')).toEqual({

@@ -87,6 +87,21 @@ test('login and logout leave alone what others wrote, and a link to the file', a
   });
 });
 
+test('a file keeps its permissions, and a link to nothing yet stays one', async () => {
+  const registry = await testRegistry({ auth: { kind: 'basic', users } });
+  const directory = tempDirectory();
+  const shared = join(directory, 'shared.json');
+  writeFileSync(shared, '{}');
+  chmodSync(shared, 0o640);
+  await login({ registry: registry.host, ...joe, configFile: shared, client, env: {} });
+  expect(statSync(shared).mode & 0o777).toBe(0o640);
+  const link = join(directory, 'config.json');
+  symlinkSync('elsewhere/real.json', link);
+  await login({ registry: registry.host, ...joe, configFile: link, client, env: {} });
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(statSync(join(directory, 'elsewhere/real.json')).mode & 0o777).toBe(0o600);
+});
+
 test('a credential helper gets the password, and the file does not', async () => {
   const registry = await testRegistry({ auth: { kind: 'basic', users } });
   const bin = join(tempDirectory(), 'bin');

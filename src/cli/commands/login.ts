@@ -53,6 +53,10 @@ async function credentials(
     throw usage('--password and --password-stdin exclude each other');
   }
   if (fromStdin && flags.username === undefined) throw usage('--password-stdin needs --username');
+  if (flags.password !== undefined) {
+    const warning = 'others on this machine can read a password on the command line';
+    context.stderr.write(`warning: ${warning}; use --password-stdin\n`);
+  }
   const username = flags.username ?? (await ask('Username: ', context, { echo: true }));
   const password = fromStdin
     ? (await readAll(context.stdin, 64 * 1024)).replace(/\r?\n$/, '')
