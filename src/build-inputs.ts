@@ -16,7 +16,7 @@ export interface BuildInputs extends AsyncDisposable {
   readonly isIgnored: (path: string) => boolean;
   /** A context by name; the main one is ''. Opened when first asked for. */
   contextTree(name: string): Promise<FileTree>;
-  hashFiles(nodes: readonly FileNode[]): Promise<readonly string[]>;
+  hashFiles(nodes: readonly FileNode[]): Promise<void>;
   /** What ADD brings. */
   readonly copySources: CopySources;
   /** Keeps what was learnt about files for the next build. */
@@ -91,9 +91,10 @@ export async function openBuildInputs(
 
 /** One cache for files of any context: each context remembers its own. */
 function joinCaches(caches: ReadonlyMap<string, StatCache>): StatCache {
+  const roots = [...caches].map(([directory, cache]) => ({ root: `${directory}/`, cache }));
   const cacheOf = ({ content }: HostNode) => {
     const file = content !== undefined && 'file' in content ? content.file : '';
-    return [...caches].find(([directory]) => file.startsWith(`${directory}/`))?.[1];
+    return roots.find(({ root }) => file.startsWith(root))?.cache;
   };
   return {
     get: (node) => cacheOf(node)?.get(node),

@@ -5,8 +5,9 @@ import type { Environment } from './environment.ts';
 import { TsbuildError } from './errors.ts';
 import type { Plan } from './graph/step.ts';
 import { adoptLayer } from './layer/adopt.ts';
-import type { Layer, LayerInput, WrittenLayer } from './layer/layer.ts';
+import type { Layer, LayerInput } from './layer/layer.ts';
 import { writeLayer } from './layer/write.ts';
+import { writeLayerParts } from './layer/write-parts.ts';
 import type { BuildOptions, SecretSource } from './options.ts';
 import { digestCopy } from './scheduler/copy-digest.ts';
 import { planCopy } from './scheduler/copy-plan.ts';
@@ -119,12 +120,8 @@ async function storeLayer(
   try {
     if (isSmall(entries)) return adoptLayer(store, writeLayer(entries, { directory, ...epoch }));
     const workers = await environment.workers();
-    const written = await workers.run(
-      'layer.write',
-      { inputs: entries, directory, ...epoch },
-      { signal },
-    );
-    return adoptLayer(store, written as WrittenLayer);
+    const written = await writeLayerParts(entries, { directory, ...epoch, workers, signal });
+    return adoptLayer(store, written);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

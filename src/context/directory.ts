@@ -99,17 +99,32 @@ function readNode(hostPath: string, path: string): FileNode | undefined {
 
 /** Spelled out and without spreads: this is called for each file of a context. */
 function toNode(stat: fs.BigIntStats, hostPath: string): FileNode {
-  const type = typeOf(stat);
-  const mode = Number(stat.mode) & 0o7777;
+  const fullMode = Number(stat.mode);
+  const type = typeOf(fullMode);
+  const mode = fullMode & 0o7777;
   const mtime = stat.mtimeNs;
   if (type === 'directory') return { type, mode, uid: 0, gid: 0, size: 0, mtime };
   const inode = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
   if (type === 'file') {
     const size = Number(stat.size);
-    const content = stat.isSocket() ? { bytes: NOTHING } : { file: hostPath, offset: 0, size };
-    const identity = { device: stat.dev, inode: stat.ino, ctime: stat.ctimeNs };
-    const node: HostNode = { type, mode, uid: 0, gid: 0, size, mtime, inode, content, identity };
-    return node;
+    const ctime = stat.ctimeNs;
+    const content = stat.isSocket()
+      ? { bytes: NOTHING }
+      : { file: hostPath, offset: 0, size, ctime };
+    const identity = { device: stat.dev, inode: stat.ino, ctime };
+    const sha256 = undefined;
+    return {
+      type,
+      mode,
+      uid: 0,
+      gid: 0,
+      size,
+      mtime,
+      inode,
+      content,
+      sha256,
+      identity,
+    } as HostNode;
   }
   const special = { type, mode, uid: 0, gid: 0, size: 0, mtime, inode };
   if (type === 'symlink') {
@@ -122,12 +137,21 @@ function toNode(stat: fs.BigIntStats, hostPath: string): FileNode {
 const NOTHING = new Uint8Array();
 
 /** A socket means nothing outside the process that bound it; the engine makes it an empty file. */
-function typeOf(stat: fs.BigIntStats): FileType {
-  if (stat.isFile() || stat.isSocket()) return 'file';
-  if (stat.isDirectory()) return 'directory';
-  if (stat.isSymbolicLink()) return 'symlink';
-  if (stat.isFIFO()) return 'fifo';
-  return stat.isBlockDevice() ? 'block' : 'char';
+function typeOf(mode: number): FileType {
+  switch (mode & fs.constants.S_IFMT) {
+    case fs.constants.S_IFDIR:
+      return 'directory';
+    case fs.constants.S_IFLNK:
+      return 'symlink';
+    case fs.constants.S_IFIFO:
+      return 'fifo';
+    case fs.constants.S_IFBLK:
+      return 'block';
+    case fs.constants.S_IFCHR:
+      return 'char';
+    default:
+      return 'file';
+  }
 }
 
 /** glibc's layout of dev_t: `mmmMMMmmm` in hex nibbles, 12 + 20 bits of each in use. */

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import { displayName, fsPath } from '../host/path-bytes.ts';
 import type { Workers } from '../host/workers.ts';
-import type { FileNode } from '../tree/file-tree.ts';
+import type { FileNode, FileRange } from '../tree/file-tree.ts';
 import type { HostNode } from './directory.ts';
 import type { StatCache } from './stat-cache.ts';
 
@@ -13,13 +13,6 @@ export interface HashOptions {
   /** For big batches; without them all reading is done here. */
   readonly workers?: Workers;
   readonly signal?: AbortSignal;
-}
-
-/** A range of a file on this host. */
-export interface FileRange {
-  readonly file: string;
-  readonly offset: number;
-  readonly size: number;
 }
 
 /** The task by which workers hash: a list of ranges in, their sha256 in hex out, in the same order. */
@@ -35,26 +28,25 @@ const BATCH_COST = 32 * 1024 * 1024;
 const BUFFER_BYTES = 1024 * 1024;
 
 /**
- * sha256 in hex of each file node, in order.
+ * Sees to it that each file node knows its sha256: {@link FileNode.sha256}.
  * @throws TsbuildError `CONTEXT` naming a file that cannot be read or is shorter than its node says.
  */
 export async function hashFiles(
   nodes: readonly FileNode[],
   options: HashOptions = {},
-): Promise<readonly string[]> {
-  const digests = nodes.map((node) => knownDigest(node, options.cache));
-  const missing = [...digests.keys()].filter((index) => digests[index] === undefined);
+): Promise<void> {
+  const missing: FileNode[] = [];
+  for (const node of nodes) {
+    node.sha256 ??= knownDigest(node, options.cache);
+    if (node.sha256 === undefined) missing.push(node);
+  }
+  if (missing.length === 0) return;
   const since = Date.now();
-  const read = await hashAll(
-    missing.map((index) => rangeOf(nodes[index]!)),
-    options,
-  );
-  for (const [order, index] of missing.entries()) {
-    const node = nodes[index]!;
-    digests[index] = read[order]!;
+  const read = await hashAll(missing.map(rangeOf), options);
+  for (const [order, node] of missing.entries()) {
+    node.sha256 = read[order]!;
     if (isHostNode(node)) options.cache?.set(node, read[order]!, since);
   }
-  return digests as string[];
 }
 
 /** Hashes ranges with one buffer, synchronously: the body of {@link HASH_TASK}. */
@@ -130,7 +122,6 @@ function splitBatches(ranges: readonly FileRange[]): FileRange[][] {
 }
 
 function knownDigest(node: FileNode, cache: StatCache | undefined): string | undefined {
-  if (node.sha256 !== undefined) return node.sha256;
   if (node.content !== undefined && 'bytes' in node.content) {
     return hash('sha256', node.content.bytes, 'hex');
   }

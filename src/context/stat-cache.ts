@@ -25,7 +25,7 @@ export interface StatCache {
 
 /** Name and version of the format. */
 const MAGIC = Buffer.from('tsbuild-stat\0\0\0\x01', 'latin1');
-/** device, inode, size, mtime, ctime: 8 bytes each, little-endian. */
+/** device, inode, size, mtime, ctime: 8 bytes each, in the machine's own order. */
 const KEY_BYTES = 40;
 const DIGEST_BYTES = 32;
 /** Then the day on which the file was last met, 4 bytes. */
@@ -55,29 +55,29 @@ export function openStatCache(
   const file = path.join(directory, `${dev.toString(16)}-${ino.toString(16)}.stat`);
   let known = readRecords(file);
   const fresh = new Map<string, CacheRecord>();
-  const key = Buffer.alloc(KEY_BYTES);
+  const keyOf = keyMaker();
   const today = Math.floor(now() / DAY);
 
   return {
     get(node) {
-      const id = keyOf(node, key);
-      const record = fresh.get(id) ?? recordAt(known, id);
+      const key = keyOf(node);
+      const news = fresh.size > 0 ? fresh.get(nameOf(key)) : undefined;
+      const record = news ?? recordAt(known.bytes, known.find(key));
       // Written again once a day, so that what is in use is not forgotten.
-      if (record !== undefined && record.day < today) fresh.set(id, { ...record, day: today });
+      if (record !== undefined && record.day < today)
+        fresh.set(nameOf(key), { ...record, day: today });
       return record?.digest;
     },
     set(node, sha256, since) {
       if (isRacy(node, since)) return;
-      fresh.set(keyOf(node, key), { digest: sha256, day: today });
+      fresh.set(nameOf(keyOf(node)), { digest: sha256, day: today });
     },
     save() {
       if (fresh.size === 0) return;
       fs.mkdirSync(directory, { recursive: true });
       // A build that saves between this read and the rename loses its news, not its truth: a cache may forget.
-      const merged = new Map<string, CacheRecord>();
-      const written = readRecords(file);
-      for (const id of written.positions.keys()) merged.set(id, recordAt(written, id)!);
-      for (const [id, record] of fresh) merged.set(id, record);
+      const merged = new Map(allRecords(readRecords(file).bytes));
+      for (const [name, record] of fresh) merged.set(name, record);
       writeFileAtomic(file, encodeRecords(merged, today));
       known = readRecords(file);
       fresh.clear();
@@ -92,40 +92,73 @@ function isRacy({ identity: { ctime } }: HostNode, since: number): boolean {
   return ctime + tick > BigInt(Math.floor(since)) * 1_000_000n;
 }
 
-/** The record's key as a string of bytes, so that a Map finds it. `scratch` is written over. */
-function keyOf(node: HostNode, scratch: Buffer): string {
-  scratch.writeBigUInt64LE(node.identity.device, 0);
-  scratch.writeBigUInt64LE(node.identity.inode, 8);
-  scratch.writeBigUInt64LE(BigInt(node.size), 16);
-  scratch.writeBigInt64LE(node.mtime, 24);
-  scratch.writeBigInt64LE(node.identity.ctime, 32);
-  return scratch.toString('latin1');
+/** Makes the keys of records. Each is lent until the next. */
+function keyMaker(): (node: HostNode) => Buffer {
+  const fields = new BigInt64Array(KEY_BYTES / 8);
+  const key = Buffer.from(fields.buffer);
+  return ({ size, mtime, identity: { device, inode, ctime } }) => {
+    fields[0] = device;
+    fields[1] = inode;
+    fields[2] = BigInt(size);
+    fields[3] = mtime;
+    fields[4] = ctime;
+    return key;
+  };
 }
 
-/** A file of records: only keys are taken out of it at first, since most of a file is met one record at a time. */
+/** A key as a string of bytes, so that a Map finds it. */
+function nameOf(key: Buffer): string {
+  return key.toString('latin1');
+}
+
 interface RecordFile {
   readonly bytes: Buffer;
-  readonly positions: ReadonlyMap<string, number>;
+  /** Where the record of a key is; -1 if there is none. */
+  find(key: Buffer): number;
 }
 
+/** Files are met in the order in which they were met before, so the next record is tried before all are sorted by key. */
 function readRecords(file: string): RecordFile {
-  const positions = new Map<string, number>();
-  let bytes: Buffer;
-  try {
-    bytes = fs.readFileSync(file);
-  } catch {
-    return { bytes: MAGIC, positions };
-  }
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return { bytes: MAGIC, positions };
-  for (let at = MAGIC.length; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES) {
-    positions.set(bytes.toString('latin1', at, at + KEY_BYTES), at);
-  }
-  return { bytes, positions };
+  const bytes = readBytes(file);
+  let positions: ReadonlyMap<string, number> | undefined;
+  let next = MAGIC.length;
+  const isNext = (key: Buffer) =>
+    next + RECORD_BYTES <= bytes.length && key.compare(bytes, next, next + KEY_BYTES) === 0;
+  return {
+    bytes,
+    find(key) {
+      if (!isNext(key)) {
+        positions ??= new Map(recordNames(bytes));
+        const found = positions.get(nameOf(key));
+        if (found === undefined) return -1;
+        next = found;
+      }
+      next += RECORD_BYTES;
+      return next - RECORD_BYTES;
+    },
+  };
 }
 
-function recordAt({ bytes, positions }: RecordFile, key: string): CacheRecord | undefined {
-  const at = positions.get(key);
-  if (at === undefined) return undefined;
+function readBytes(file: string): Buffer {
+  try {
+    const bytes = fs.readFileSync(file);
+    return bytes.subarray(0, MAGIC.length).equals(MAGIC) ? bytes : MAGIC;
+  } catch {
+    return MAGIC;
+  }
+}
+
+function* recordNames(bytes: Buffer): Generator<[name: string, at: number]> {
+  for (let at = MAGIC.length; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES)
+    yield [nameOf(bytes.subarray(at, at + KEY_BYTES)), at];
+}
+
+function* allRecords(bytes: Buffer): Generator<[name: string, record: CacheRecord]> {
+  for (const [name, at] of recordNames(bytes)) yield [name, recordAt(bytes, at)!];
+}
+
+function recordAt(bytes: Buffer, at: number): CacheRecord | undefined {
+  if (at < 0) return undefined;
   const digestAt = at + KEY_BYTES;
   const dayAt = digestAt + DIGEST_BYTES;
   return { digest: bytes.toString('hex', digestAt, dayAt), day: bytes.readUInt32LE(dayAt) };

@@ -21,15 +21,21 @@ export function sparseFile(fd: number): SparseFile {
   let endsInHole = false;
   return {
     write(bytes) {
-      endsInHole = bytes.length >= SMALLEST_HOLE && isZero(bytes);
-      for (let at = endsInHole ? bytes.length : 0; at < bytes.length; )
-        at += writeSync(fd, bytes, at, bytes.length - at, length + at);
+      endsInHole = !writeSparse(fd, bytes, length);
       length += bytes.length;
     },
     finish() {
       if (endsInHole) ftruncateSync(fd, length);
     },
   };
+}
+
+/** Writes at a position, or leaves a hole there; then the file's length may be short of it. False for a hole. */
+export function writeSparse(fd: number, bytes: Uint8Array, position: number): boolean {
+  if (bytes.length >= SMALLEST_HOLE && isZero(bytes)) return false;
+  for (let at = 0; at < bytes.length; )
+    at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+  return true;
 }
 
 /** Every byte is the one before it, and the first is zero: two reads of memory, by the C library. */

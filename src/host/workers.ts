@@ -4,7 +4,7 @@
  * and never keep the process alive while idle.
  *
  *     await using workers = createWorkers({ entry: 'dist/worker.cjs', size: 2 });
- *     const written = await workers.run('layer.write', { inputs, directory }, { signal });
+ *     const digests = await workers.run('context.hash', ranges, { signal });
  *
  * Aborting a task that runs ends its thread, since tasks are synchronous and cannot listen; another is started when it is
  * needed. So a task must leave nothing behind that matters: it writes to a directory of its caller's.

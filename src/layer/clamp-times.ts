@@ -46,7 +46,7 @@ function rewrite(source: number, limit: bigint, tar: string, index: string): Wri
     for (const entry of scanTar(source)) {
       sink.put(encodeHeader(entry.mtime > limit ? { ...entry, mtime: limit } : entry));
       const { offset, storedSize: size } = entry;
-      if (size > 0) sink.copy({ fd: source, offset, size, isWhole: false }, false);
+      if (size > 0) sink.copy({ fd: source, offset, size }, false);
       sink.pad();
     }
     sink.put(END_OF_ARCHIVE);

@@ -26,7 +26,7 @@ export interface Layer {
  * One path of a layer. `content` of a file points into the layer's tar (`file` is the tar's path). A hard link has the
  * full node of its target, and shares its `inode`.
  */
-export type LayerNode = FileNode & { readonly sha256?: string };
+export type LayerNode = FileNode;
 
 /** What a layer says about one path: it is there, or it is deleted; an opaque directory hides what lies below it. */
 export type LayerEntry =

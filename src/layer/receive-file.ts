@@ -4,7 +4,8 @@
  */
 import { closeSync, createReadStream, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { createHasher } from '../host/hash-stream.ts';
-import { type FileRange, gunzipRange } from '../tar/gunzip-range.ts';
+import { gunzipRange } from '../tar/gunzip-range.ts';
+import type { FileRange } from '../tree/file-tree.ts';
 import type { WrittenLayer } from './layer.ts';
 import {
   createReceiver,

@@ -4,10 +4,11 @@
  * on this side.
  */
 import { createHash, hash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { diskError } from '../host/disk-error.ts';
 import { type SparseFile, sparseFile } from '../host/sparse-file.ts';
 import { BLOCK, padding } from '../tar/entry.ts';
+import { readFully } from '../tar/scan.ts';
 
 /** Larger is no faster, and each worker holds one. */
 const BUFFER_BYTES = 1024 * 1024;
@@ -17,8 +18,6 @@ export interface CopySource {
   readonly fd: number;
   readonly offset: number;
   readonly size: number;
-  /** The file must end where the range does. */
-  readonly isWhole: boolean;
 }
 
 export interface TarSink {
@@ -26,8 +25,8 @@ export interface TarSink {
   position(): number;
   put(bytes: Uint8Array): void;
   /**
-   * Appends a range and gives its sha256 in hex, or '' if `isHashed` is false; `undefined` if the file is shorter, or if
-   * it goes on where it must not. Then the sink is of no more use.
+   * Appends a range and gives its sha256 in hex, or '' if `isHashed` is false; `undefined` if the file is shorter. Then the
+   * sink is of no more use.
    */
   copy(source: CopySource, isHashed: boolean): string | undefined;
   /** Zeros up to a whole block. */
@@ -48,8 +47,7 @@ class FileSink implements TarSink {
   readonly #fd: number;
   readonly #out: SparseFile;
   readonly #hash = createHash('sha256');
-  /** One byte more than may be used: room to see that a file has grown. */
-  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES + 1);
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #used = 0;
   #flushed = 0;
   #isOpen = true;
@@ -112,23 +110,10 @@ class FileSink implements TarSink {
     return contentHash?.digest('hex') ?? '';
   }
 
-  /** Reads `size` bytes behind what is used; false if there are not as many, or one more than there may be. */
-  #fill(source: CopySource, done: number, size: number): boolean {
-    const probe = source.isWhole && done + size === source.size ? 1 : 0;
-    let count = 0;
-    while (count < size) {
-      const at = this.#used + count;
-      const read = readSync(
-        source.fd,
-        this.#buffer,
-        at,
-        size - count + probe,
-        source.offset + done + count,
-      );
-      if (read === 0) return false;
-      count += read;
-    }
-    return count === size;
+  /** Reads `size` bytes behind what is used; false if there are not as many. */
+  #fill({ fd, offset }: CopySource, done: number, size: number): boolean {
+    const room = this.#buffer.subarray(this.#used, this.#used + size);
+    return readFully(fd, room, offset + done) === size;
   }
 
   #advance(size: number): void {

@@ -5,15 +5,11 @@ import type { DiffID } from '../oci/digest.ts';
 import { CLAMP_TASK, type ClampRequest, clampTimes } from './clamp-times.ts';
 import { COMPRESS_TASK } from './compress.ts';
 import { compressRange, type RangeRequest } from './deflate-range.ts';
+import { FILL_TASK, fillPart, type TarPart } from './fill-part.ts';
 import { encodeIndex } from './index-encode.ts';
-import type { Layer, LayerInput } from './layer.ts';
+import type { Layer } from './layer.ts';
 import { type FileRequest, RECEIVE_TASK, receiveFile } from './receive-file.ts';
 import { scanLayer } from './scan.ts';
-import { type WriteOptions, writeLayer } from './write.ts';
-
-export interface WriteTask extends WriteOptions {
-  readonly inputs: readonly LayerInput[];
-}
 
 /** Reads a tar and gives the bytes of its index; with `verify`, only if the tar has the layer's digest. */
 export interface ScanTask {
@@ -22,8 +18,7 @@ export interface ScanTask {
 }
 
 export const layerTasks = {
-  /** {@link WriteTask} to `WrittenLayer`. */
-  'layer.write': ({ inputs, ...options }: WriteTask) => writeLayer(inputs, options),
+  [FILL_TASK]: (part: TarPart) => fillPart(part),
   /** {@link FileRequest} to `WrittenLayer`; reports bytes. */
   [RECEIVE_TASK]: (request: FileRequest, { report }) =>
     receiveFile(request, { onProgress: report }),

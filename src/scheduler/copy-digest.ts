@@ -13,8 +13,8 @@ export interface DigestOptions {
   readonly hasOwner: boolean;
   /** Modes come from an octal `--chmod`. */
   readonly hasMode: boolean;
-  /** sha256 in hex of each file node, in order. */
-  hashFiles(nodes: readonly FileNode[]): Promise<readonly string[]>;
+  /** Sees to it that file nodes know their sha256. */
+  hashFiles(nodes: readonly FileNode[]): Promise<void>;
 }
 
 /** Equal for equal content, on every machine. */
@@ -27,29 +27,45 @@ export async function digestCopy(
     if (node.type === 'file') files.add(node);
     for (const entry of entries) if (entry.node.type === 'file') files.add(entry.node);
   }
-  const list = [...files];
-  const hashes = await options.hashFiles(list);
-  const hashOf = new Map(list.map((node, index) => [node, hashes[index]!]));
+  await options.hashFiles([...files]);
 
   const digest = createHash('sha256');
+  for (const text of batches(lines(items, options))) digest.update(text);
+  return digestFromHex(digest.digest('hex'));
+}
+
+function* lines(items: readonly CopyItem[], options: DigestOptions): Generator<string> {
   const line = (path: string, node: FileNode, type: string): string =>
-    `${type} ${describe(node, options)} ${hashOf.get(node) ?? '-'} ${JSON.stringify(path)}\n`;
+    `${type} ${describe(node, options)} ${node.type === 'file' ? node.sha256 : '-'} ${JSON.stringify(path)}\n`;
   for (const { name, node, unpack, entries } of items) {
     // Of a directory only the content is copied: neither its name nor its mode matter.
-    if (node.type === 'directory') digest.update('directory\n');
-    else digest.update(line(name, node, unpack ? 'unpack' : node.type));
-    for (const entry of entries) digest.update(line(entry.path, entry.node, entry.node.type));
+    if (node.type === 'directory') yield 'directory\n';
+    else yield line(name, node, unpack ? 'unpack' : node.type);
+    for (const entry of entries) yield line(entry.path, entry.node, entry.node.type);
   }
-  return digestFromHex(digest.digest('hex'));
+}
+
+/** Each call of a hash has its cost, large as the lines or not. */
+const BATCH_CHARACTERS = 64 * 1024;
+
+function* batches(lines: Iterable<string>): Generator<string> {
+  let batch = '';
+  for (const line of lines) {
+    batch += line;
+    if (batch.length < BATCH_CHARACTERS) continue;
+    yield batch;
+    batch = '';
+  }
+  yield batch;
 }
 
 /** Fields without a space in them. */
 function describe(node: FileNode, options: DigestOptions): string {
   const { mode, uid, gid, linkTarget, device, xattrs } = node;
-  const fields = [
-    options.hasMode || node.type === 'symlink' ? '-' : mode.toString(8),
-    options.hasOwner ? '-' : `${uid}:${gid}`,
-  ];
+  const octal = options.hasMode || node.type === 'symlink' ? '-' : mode.toString(8);
+  const owner = options.hasOwner ? '-' : `${uid}:${gid}`;
+  if (node.type === 'file' && xattrs === undefined) return `${octal} ${owner}`;
+  const fields = [octal, owner];
   if (linkTarget !== undefined) fields.push(quote(linkTarget));
   if (device !== undefined) fields.push(`${device.major},${device.minor}`);
   for (const [name, value] of Object.entries(xattrs ?? {}).sort(byName)) {

@@ -23,8 +23,8 @@ export interface TransferEnvironment {
   readonly contextTree: (name: string) => Promise<FileTree>;
   /** All source words by which this build takes files from a context. */
   readonly contextWords: (name: string) => readonly string[];
-  /** sha256 in hex of each file, in order. */
-  readonly hashFiles: (nodes: readonly FileNode[]) => Promise<readonly string[]>;
+  /** Sees to it that file nodes know their sha256. */
+  readonly hashFiles: (nodes: readonly FileNode[]) => Promise<void>;
   readonly writeLayer: (inputs: readonly LayerInput[], signal: AbortSignal) => Promise<Layer>;
   /** What ADD brings. */
   readonly sources: Pick<CopySources, 'fetchSource' | 'openArchives'>;

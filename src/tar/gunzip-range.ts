@@ -11,9 +11,7 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { TsbuildError } from '../errors.ts';
-import type { Content } from '../tree/file-tree.ts';
-
-export type FileRange = Extract<Content, { file: string }>;
+import type { FileRange } from '../tree/file-tree.ts';
 
 export interface GunzipSinks {
   /** Compressed bytes, lent until it returns. */

@@ -40,16 +40,22 @@ export interface FileNode {
   readonly xattrs?: Readonly<Record<string, Uint8Array>>;
   /** Of a file: where the bytes are. */
   readonly content?: Content;
-  /** Of a file: sha256 of the bytes in hex, when it is already known. */
-  readonly sha256?: string;
+  /** Of a file: sha256 of the bytes in hex, when it is known; who reads the file may add it. */
+  sha256?: string | undefined;
   /** Files of one tree with the same (defined) inode are hard links of each other. */
   readonly inode?: string;
 }
 
 /** Where bytes are: a range of a file on this host, or themselves. Plain data, so workers can have it. */
-export type Content =
-  | { readonly file: string; readonly offset: number; readonly size: number }
-  | { readonly bytes: Uint8Array };
+export type Content = FileRange | { readonly bytes: Uint8Array };
+
+export interface FileRange {
+  readonly file: string;
+  readonly offset: number;
+  readonly size: number;
+  /** Of a whole file that is not ours, in nanoseconds since 1970: with another one, it is not the file that was looked at. */
+  readonly ctime?: bigint;
+}
 
 /** `a/b` and `c` to `a/b/c`; the root is ''. */
 export function joinPath(directory: string, name: string): string {

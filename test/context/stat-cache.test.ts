@@ -148,10 +148,25 @@ test('hashing reads only what is not known, once, with or without workers', asyn
   };
   await using workers = inlineWorkers({ 'context.hash': task as never });
   const cache = openStatCache(caches, root);
-  const known = { ...nodes[0]!, sha256: EMPTY };
-  const digests = await hashFiles([known, ...nodes.slice(1)], { workers, cache });
-  expect(digests).toEqual([EMPTY, ...names.slice(1).map(() => A)]);
+  nodes[0]!.sha256 = EMPTY;
+  await hashFiles(nodes, { workers, cache });
+  expect(nodes.map(({ sha256 }) => sha256)).toEqual([EMPTY, ...names.slice(1).map(() => A)]);
   expect(batches.reduce((sum, count) => sum + count, 0)).toBe(1499);
+});
+
+test('records are found in any order, each time they are asked for', () => {
+  const { root, caches } = directories();
+  const digests = new Map(
+    ['a', 'b', 'c', 'd'].map((name) => [name, createHash('sha256').update(name).digest('hex')]),
+  );
+  for (const name of digests.keys()) fs.writeFileSync(path.join(root, name), name);
+  const first = openStatCache(caches, root);
+  for (const [name, digest] of digests) first.set(nodeOf(root, name), digest, LATER());
+  first.save();
+  const second = openStatCache(caches, root);
+  fs.writeFileSync(path.join(root, 'new'), 'n');
+  for (const name of ['a', 'b', 'd', 'new', 'b', 'b', 'c', 'a'])
+    expect(second.get(nodeOf(root, name))).toBe(digests.get(name));
 });
 
 test('large files, empty ones and ranges within a file have their own digests', () => {

@@ -8,6 +8,8 @@ import { compressLayer } from '../../src/layer/compress.ts';
 import { readIndex } from '../../src/layer/index-file.ts';
 import type { WrittenLayer } from '../../src/layer/layer.ts';
 import { layerTasks } from '../../src/layer/tasks.ts';
+import { writeLayer } from '../../src/layer/write.ts';
+import { writeLayerParts } from '../../src/layer/write-parts.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 import { directoryOf, fileOf } from './tree-builder.ts';
 
@@ -29,6 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
+const { signal } = new AbortController();
 const inputs = [
   { path: 'dir', node: directoryOf({ mtime: 5_000_000_001n }) },
   {
@@ -43,10 +46,8 @@ test.each<[string, () => Workers]>([
 ])('layers are written, scanned, compressed and received by tasks: %s', async (_, open) => {
   const workers = open();
   onTestFinished(() => workers[Symbol.asyncDispose]());
-  const layer = (await workers.run('layer.write', {
-    inputs,
-    directory: tempDirectory(),
-  })) as WrittenLayer;
+  const layer = await writeLayerParts(inputs, { directory: tempDirectory(), workers, signal });
+  expect(layer.diffID).toBe(writeLayer(inputs, { directory: tempDirectory() }).diffID);
   const index = (await workers.run('layer.scan', { layer, verify: true })) as Uint8Array;
   expect(index.length).toBe(readFileSync(layer.index).length);
 
@@ -77,12 +78,8 @@ test.each<[string, () => Workers]>([
   });
 });
 
-test('an index made by a scan is one that can be put beside the tar', async () => {
-  const workers = inlineWorkers(layerTasks);
-  const layer = (await workers.run('layer.write', {
-    inputs,
-    directory: tempDirectory(),
-  })) as WrittenLayer;
+test('an index made by a scan is one that can be put beside the tar', () => {
+  const layer = writeLayer(inputs, { directory: tempDirectory() });
   const moved = { ...layer, tar: join(tempDirectory(), 'moved.tar') };
   copyFileSync(layer.tar, moved.tar);
   expect(nodeOf(moved).content).toMatchObject({ file: moved.tar });

@@ -30,8 +30,9 @@ function write(inputs: readonly LayerInput[], sourceDateEpoch?: number) {
 
 /** A file on this host, as a context gives it. */
 function hostFile(path: string, more: Partial<FileNode> = {}): FileNode {
-  const { size } = statSync(path);
-  return fileOf('', { size, content: { file: path, offset: 0, size }, ...more });
+  const { size: bytes, ctimeNs: ctime } = statSync(path, { bigint: true });
+  const size = Number(bytes);
+  return fileOf('', { size, content: { file: path, offset: 0, size, ctime }, ...more });
 }
 
 function bytesOf(node: FileNode): Buffer {

@@ -1,0 +1,59 @@
+/** A worker's share in writing a layer: the files of one part of its tar, read into the gaps between headers, and written. */
+import { closeSync, openSync } from 'node:fs';
+import { diskError } from '../host/disk-error.ts';
+import { writeSparse } from '../host/sparse-file.ts';
+import { readFully } from '../tar/scan.ts';
+import type { FileRange } from '../tree/file-tree.ts';
+import { openSources } from './sources.ts';
+
+export interface TarPart {
+  readonly tar: string;
+  /** Where the part begins in the tar. */
+  readonly start: number;
+  readonly size: number;
+  /** At least of that size. All but the gaps is there already. */
+  readonly bytes: SharedArrayBuffer;
+  readonly gaps: readonly Gap[];
+}
+
+export interface Gap {
+  /** In the part. */
+  readonly at: number;
+  readonly size: number;
+  /** Where the range's bytes begin that the gap is for: of a large file, each part has some. */
+  readonly skip: number;
+  readonly range: FileRange;
+  /** For messages. */
+  readonly name: string;
+}
+
+export const FILL_TASK = 'layer.fill';
+
+/** @throws TsbuildError `CONTEXT` for a file that is not as it was, `DISK_FULL`, `STORE` */
+export function fillPart({ tar, start, size, bytes, gaps }: TarPart): void {
+  const part = Buffer.from(bytes, 0, size);
+  const sources = openSources();
+  try {
+    for (const { at, size, skip, range, name } of gaps) {
+      const gap = part.subarray(at, at + size);
+      const fill = (fd: number) => readFully(fd, gap, range.offset + skip) === size || undefined;
+      sources.use(range, name, fill);
+    }
+  } finally {
+    sources.close();
+  }
+  write(tar, part, start);
+}
+
+function write(tar: string, part: Buffer, start: number): void {
+  try {
+    const fd = openSync(tar, 'r+');
+    try {
+      writeSparse(fd, part, start);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw diskError(error, `write layer ${tar}`);
+  }
+}

@@ -1,0 +1,91 @@
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { inlineWorkers } from '../../src/host/workers.ts';
+import { fillPart, type TarPart } from '../../src/layer/fill-part.ts';
+import type { LayerInput } from '../../src/layer/layer.ts';
+import { writeLayer } from '../../src/layer/write.ts';
+import { writeLayerParts } from '../../src/layer/write-parts.ts';
+import type { FileNode } from '../../src/tree/file-tree.ts';
+import { tempDirectory } from '../helpers/temp-directory.ts';
+import { anyInputs, directoryOf, fileOf } from './tree-builder.ts';
+
+const MIB = 1024 * 1024;
+const { signal } = new AbortController();
+
+const workers = inlineWorkers({ 'layer.fill': (part: TarPart) => fillPart(part) });
+
+function write(inputs: readonly LayerInput[]) {
+  return writeLayerParts(inputs, { directory: tempDirectory(), workers, signal });
+}
+
+/** A file on this host that knows its sha256, as a COPY has it. */
+function hostFile(bytes: Buffer, name = 'file'): FileNode {
+  const file = join(tempDirectory(), name);
+  writeFileSync(file, bytes);
+  const size = bytes.length;
+  const { ctimeNs: ctime } = statSync(file, { bigint: true });
+  return fileOf('', { size, content: { file, offset: 0, size, ctime } });
+}
+
+/** Not zeros, and nowhere the same. */
+function noise(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  for (let at = 0; at + 4 <= size; at += 4) bytes.writeUInt32LE(at + 1, at);
+  return bytes;
+}
+
+test('a layer written in parts is byte for byte what one thread writes', async () => {
+  await fc.assert(
+    fc.asyncProperty(anyInputs, async (inputs) => {
+      const alone = writeLayer(inputs, { directory: tempDirectory() });
+      const parts = await write(inputs);
+      expect(parts.diffID).toBe(alone.diffID);
+      expect(readFileSync(parts.tar).equals(readFileSync(alone.tar))).toBe(true);
+      expect(readFileSync(parts.index).length).toBe(readFileSync(alone.index).length);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test.each([
+  ['headers and contents that lie across parts', [MIB - 1500, MIB - 512, 3000, 700_000, 700_001]],
+  ['contents of many parts', [9 * MIB + 1, 1]],
+  ['contents that end with a part', [MIB - 512, MIB - 512, 2 * MIB]],
+  ['more parts than there are buffers', Array.from({ length: 20 }, () => 600_000)],
+])('%s are written as by one thread', async (_, sizes) => {
+  const inputs = [
+    { path: 'd', node: directoryOf() },
+    ...sizes.map((size, n) => ({ path: `d/${n}`, node: hostFile(noise(size)) })),
+  ];
+  const alone = writeLayer(inputs, { directory: tempDirectory() });
+  const parts = await write(inputs);
+  expect(parts).toMatchObject({ diffID: alone.diffID, size: alone.size });
+  expect(readFileSync(parts.tar).equals(readFileSync(alone.tar))).toBe(true);
+});
+
+test('long runs of zeros are holes, at the end of the tar too', async () => {
+  const zeros = hostFile(Buffer.alloc(16 * MIB));
+  const layer = await write([{ path: 'zeros', node: zeros }]);
+  expect(statSync(layer.tar).size).toBe(layer.size);
+  expect(statSync(layer.tar).blocks * 512).toBeLessThan(4 * MIB);
+  expect(layer.diffID).toBe(
+    writeLayer([{ path: 'zeros', node: zeros }], { directory: tempDirectory() }).diffID,
+  );
+});
+
+test.each([1000, 5 * MIB])('a file of %d bytes that changes meanwhile fails it', async (size) => {
+  const node = hostFile(noise(size));
+  const { file } = node.content as { file: string };
+  const before = statSync(file, { bigint: true }).ctimeNs;
+  // Not a wait for time to pass: the change is made until the clock of the filesystem shows it.
+  do {
+    truncateSync(file, size - 1);
+    truncateSync(file, size);
+  } while (statSync(file, { bigint: true }).ctimeNs === before);
+  await expect(write([{ path: 'dir/file', node }])).rejects.toMatchObject({
+    code: 'CONTEXT',
+    message: 'read dir/file: the file changed while it was read',
+  });
+});
