@@ -1,10 +1,11 @@
 /** What `images`, `inspect` and `history` show: the store's images as plain data. */
 import { imageIDOf, presentManifests } from './image/find.ts';
-import { findImage } from './image/image.ts';
+import { findImage, readManifest } from './image/image.ts';
 import { type ImageConfig, parseImageConfig, type RunConfig } from './oci/config.ts';
 import type { Descriptor } from './oci/descriptor.ts';
+import { layerCompression } from './oci/media-types.ts';
 import { formatPlatform } from './oci/platform.ts';
-import { familiarReference, parseReference } from './oci/reference.ts';
+import { familiarReference, parseReference, type Reference } from './oci/reference.ts';
 import type { Store } from './store/store.ts';
 
 /** One name, or an image without name; an image of several platforms has a row for each that the store has. */
@@ -67,13 +68,7 @@ export function imageDetails(store: Store, nameOrId: string): ImageDetails {
   return {
     Id: imageID,
     RepoTags: references.filter((each) => each.tag).map(familiarReference),
-    RepoDigests: [
-      ...new Set(
-        references.map(({ registry, repository }) =>
-          familiarReference({ registry, repository, digest: descriptor.digest }),
-        ),
-      ),
-    ],
+    RepoDigests: isAsInRegistries(store, descriptor) ? digestNames(references, descriptor) : [],
     ...(config.created === undefined ? {} : { Created: config.created }),
     ...(config.author === undefined ? {} : { Author: config.author }),
     Config: config.config ?? {},
@@ -84,6 +79,19 @@ export function imageDetails(store: Store, nameOrId: string): ImageDetails {
     RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
     Descriptor: descriptor,
   };
+}
+
+/** What we have built goes to registries compressed, under a digest that only the push can tell. */
+function isAsInRegistries(store: Store, descriptor: Descriptor): boolean {
+  const { layers } = readManifest(store, descriptor);
+  return layers.every(({ mediaType }) => layerCompression(mediaType) !== 'none');
+}
+
+function digestNames(references: readonly Reference[], { digest }: Descriptor): readonly string[] {
+  const names = references.map(({ registry, repository }) =>
+    familiarReference({ registry, repository, digest }),
+  );
+  return [...new Set(names)];
 }
 
 /** Newest first. Layers that no entry of the history accounts for come last, at the bottom of the image. */

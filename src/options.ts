@@ -128,6 +128,8 @@ export interface PushOptions extends HostOptions {
   readonly reference: string;
   /** Name or id of the local image, when it is not `reference`. */
   readonly source?: string;
+  /** Only this one; all that the store has by default. */
+  readonly platform?: string;
   /** Of layers that are not compressed already; gzip by default. */
   readonly compression?: 'gzip' | 'zstd' | 'none';
   readonly compressionLevel?: number;

@@ -6,6 +6,7 @@ import { findImage, type Image } from './image/image.ts';
 import { type LayerFormat, layerFormat } from './image/layer-form.ts';
 import { type PulledImage, pullImage } from './image/pull.ts';
 import { pushImage } from './image/push.ts';
+import { selectManifest } from './image/select.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import { hostPlatform, type Platform, parsePlatform } from './oci/platform.ts';
 import {
@@ -83,7 +84,13 @@ export async function performPush(
   );
   const started = performance.now();
   const { emit, signal } = operation;
-  const { descriptor } = findStored(environment.store, options.source ?? options.reference);
+  const { store } = environment;
+  const name = options.source ?? options.reference;
+  const stored = findStored(store, name).descriptor;
+  const descriptor =
+    options.platform === undefined
+      ? stored
+      : selectManifest(store, stored, parsePlatform(options.platform), name);
   const result = await pushReference(environment, {
     reference: options.reference,
     descriptor,

@@ -83,6 +83,14 @@ export const BUILD_FLAGS = {
   'shm-size': { type: 'string', value: 'SIZE', help: 'Size of /dev/shm during RUN (default: 64m)' },
   ulimit: { type: 'list', value: 'NAME=SOFT[:HARD]', help: 'Resource limit of RUN steps' },
   'cgroup-parent': { type: 'string', value: 'PATH', help: 'Control group in which RUN steps live' },
+  provenance: {
+    type: 'string',
+    value: 'false',
+    alone: 'true',
+    help: "No attestations are made; for scripts, which say 'false'",
+  },
+  sbom: { type: 'string', value: 'false', alone: 'true', help: 'As --provenance' },
+  builder: { type: 'string', value: 'NAME', help: 'Not heeded: there is one builder; for scripts' },
   call: {
     type: 'string',
     value: 'check|outline|targets[,format=json]',

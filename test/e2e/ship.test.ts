@@ -75,6 +75,38 @@ CMD cat /result; stat -c %a /result; ls /root
     await cli.ok(['pull', `${target}@${metadata['containerimage.digest']}`], { env });
   });
 
+  test('--all-tags and --platform choose what is pushed, and --format what is shown', async () => {
+    const repository = `${registry.host}/team/tags-${as}`;
+    const context = cli.context({
+      Dockerfile: 'FROM scratch\nARG TARGETARCH\nCOPY f /f\nENV A=b\n',
+      f: 'f',
+    });
+    const platforms = ['--platform', 'linux/amd64,linux/arm64', '--provenance=false'];
+    const tags = ['-t', `${repository}:1`, '-t', `${repository}:2`];
+    await cli.ok(['build', ...platforms, ...tags, context]);
+    const pushed = await cli.ok(['push', '-a', repository]);
+    expect(pushed.split('\n').map((line) => line.split('@')[0])).toEqual([
+      `${repository}:1`,
+      `${repository}:2`,
+      '',
+    ]);
+    expect((await cli.run(['push', '-a', `${repository}:1`])).status).toBe(2);
+    await cli.ok(['tag', `${repository}:1`, `${repository}:arm`]);
+    await cli.ok(['push', '--platform', 'linux/arm64', `${repository}:arm`]);
+    const manifest = JSON.parse(await cli.ok(['manifest', 'inspect', `${repository}:arm`]));
+    expect(manifest.mediaType).toContain('image.manifest');
+    const listed = await cli.ok(['images', '--format', '{{.Repository}} {{.Tag}}', repository]);
+    expect(new Set(listed.trim().split('\n'))).toEqual(
+      new Set(['1', '2', 'arm'].map((tag) => `${repository} ${tag}`)),
+    );
+    expect(await cli.ok(['images', '-q', '-f', 'dangling=true', repository])).toBe('');
+    expect(await cli.ok(['inspect', '-f', '{{json .Config.Env}}', `${repository}:1`])).toContain(
+      '"A=b"',
+    );
+    const history = await cli.ok(['history', '--format', '{{.CreatedBy}}', `${repository}:1`]);
+    expect(history).toContain('COPY f /f');
+  });
+
   test('login refuses wrong credentials and stores none; logout forgets', async () => {
     const env = { DOCKER_CONFIG: join(cli.directory, 'other-config') };
     const wrong = await cli.run([...login, registry.host], { stdin: 'wrong', env });

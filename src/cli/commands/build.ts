@@ -48,6 +48,9 @@ export const build = defineCommand({
       ...(fromStdin === 1 ? { stdin: context.stdin } : {}),
       signal: context.signal,
     };
+    for (const name of ['provenance', 'sbom'] as const)
+      if (!['false', undefined].includes(flags[name]))
+        context.stderr.write(`warning: --${name}: no attestations are made\n`);
     const call = flags.check ? 'check' : flags.call;
     if (call !== undefined) {
       const { describe } = await import('../describe.ts');
