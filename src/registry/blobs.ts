@@ -66,6 +66,9 @@ export async function openBlob(
 /** An attempt that moved this much does not count as failed. Less would let a registry keep us busy with crumbs. */
 const WORTHWHILE = 1024 * 1024;
 
+/** What must come in the time after which silence is a broken connection; one byte now and then is no better. */
+const TRICKLE_BYTES = 1024;
+
 /** The blob's bytes, from however many answers it takes. */
 async function* resuming(
   session: Session,
@@ -79,7 +82,7 @@ async function* resuming(
   for (let failures = 0; ; ) {
     const before = offset;
     try {
-      for await (const chunk of response.body as AsyncIterable<Buffer>) {
+      for await (const chunk of unstalled(session, response)) {
         offset += chunk.length;
         onProgress?.(offset);
         yield chunk;
@@ -91,12 +94,33 @@ async function* resuming(
       );
     } catch (error) {
       signal?.throwIfAborted();
+      // Broken off behind its last byte: there is nothing more to ask for.
+      if (offset === descriptor.size) return;
       failures = offset - before >= WORTHWHILE ? 1 : failures + 1;
       const failure =
         error instanceof TsbuildError ? error : broken({ method: 'GET', url: response.url }, error);
       await pause(session.policy, failure, failures, { signal });
       response = await request(session, repository, descriptor, offset, signal);
     }
+  }
+}
+
+/** The transport sees silence; this sees a trickle. */
+async function* unstalled(session: Session, { url, body }: HttpResponse): AsyncGenerator<Buffer> {
+  const { policy, stallMilliseconds } = session;
+  let [since, bytes] = [policy.clock.now(), 0];
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    const now = policy.clock.now();
+    if (now - since > stallMilliseconds) {
+      if (bytes < TRICKLE_BYTES)
+        throw broken(
+          { method: 'GET', url },
+          new Error(`only ${bytes} bytes came in ${now - since} ms`),
+        );
+      [since, bytes] = [now, 0];
+    }
+    yield chunk;
   }
 }
 

@@ -141,7 +141,8 @@ function describe(response: HttpResponse, tagOrDigest: string): Descriptor | und
     header(response, 'docker-content-digest') ?? (isDigest(tagOrDigest) ? tagOrDigest : undefined);
   const mediaType = mediaTypeHeader(response);
   const size = headerSize(response, 'content-length');
-  if (digest === undefined || !isDigest(digest) || mediaType === undefined || size === undefined)
+  // Some registries answer HEAD with a length of 0.
+  if (digest === undefined || !isDigest(digest) || mediaType === undefined || !size)
     return undefined;
   if (isDigest(tagOrDigest) && digest !== tagOrDigest) {
     throw new TsbuildError(

@@ -26,7 +26,7 @@ import {
   type RetryPolicy,
   withRetries,
 } from './retry.ts';
-import type { TlsOptions, Transport } from './transport.ts';
+import { STALL_MILLISECONDS, type TlsOptions, type Transport } from './transport.ts';
 import { parseWarning } from './warning.ts';
 
 export interface SessionOptions extends SpecialHosts {
@@ -38,6 +38,7 @@ export interface SessionOptions extends SpecialHosts {
   readonly tls?: (host: string) => TlsOptions | undefined;
   readonly retry?: Partial<RetryLimits>;
   readonly commitMilliseconds?: number;
+  readonly stallMilliseconds?: number;
 }
 
 export interface Call {
@@ -60,6 +61,8 @@ export interface Session {
   readonly policy: RetryPolicy;
   /** How long a registry may take to commit what it received. */
   readonly commitMilliseconds: number;
+  /** Silence after which a connection counts as broken. */
+  readonly stallMilliseconds: number;
   /** Makes the call until it succeeds, fails for good or has failed too often. */
   call(call: Call): Promise<HttpResponse>;
   /** Makes the call once. */
@@ -102,6 +105,7 @@ export function createSession(options: SessionOptions): Session {
     registry,
     policy,
     commitMilliseconds: options.commitMilliseconds ?? COMMIT_MILLISECONDS,
+    stallMilliseconds: options.stallMilliseconds ?? STALL_MILLISECONDS,
     callOnce,
     call: (call) => withRetries(policy, () => callOnce(call), call.signal),
   };

@@ -41,7 +41,7 @@ export interface Transport {
 }
 
 const CONNECT_MILLISECONDS = 30_000;
-const STALL_MILLISECONDS = 60_000;
+export const STALL_MILLISECONDS = 60_000;
 const CONNECTIONS = 6;
 
 export function createTransport(options: TransportOptions): Transport {

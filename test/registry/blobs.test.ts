@@ -55,6 +55,7 @@ test.each([
     ['bytes=1000-', 'bytes=3000-', 'bytes=6000-'],
   ],
   ['silent', [breakBody(50_000, 'stall', { path })], ['bytes=50000-']],
+  ['cut off behind its last byte', [breakBody(layer.size, 'reset', { path })], []],
   ['cut off before the answer', [reset({ path }), reset({ path })], [undefined, undefined]],
   ['without an answer', [stall({ path })], [undefined]],
   [
@@ -92,6 +93,26 @@ test('a server that breaks off each time after a few bytes is given up, not foll
   const stream = await repositoryAt(registry, { clock }).fetch(layer);
   await expect(readAll(stream)).rejects.toMatchObject({ code: 'NETWORK', host: registry.host });
   expect(clock.waits.length).toBeLessThan(10);
+});
+
+test('a server that trickles is given up, although it is never silent for long', async () => {
+  const registry = await testRegistry({
+    intercept: (request, response) => {
+      if (!request.url?.includes(path)) return false;
+      // One write for each byte would be joined on the way.
+      const trickle = () => response.destroyed || response.write('x', () => setImmediate(trickle));
+      trickle();
+      return true;
+    },
+  });
+  let time = 0;
+  const clock = { ...fakeClock(), now: () => (time += 61_000) };
+  const stream = await repositoryAt(registry, { clock }).fetch(layer);
+  await expect(readAll(stream)).rejects.toMatchObject({
+    code: 'NETWORK',
+    host: registry.host,
+    message: expect.stringMatching(/only \d+ bytes/),
+  });
 });
 
 const flip = (bytes: Buffer) => {

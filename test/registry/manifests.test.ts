@@ -40,6 +40,18 @@ test('a tag is resolved without fetching the manifest, and absence is undefined'
 
 test.each([
   ['HEAD is not known', status(405, { method: 'HEAD' })],
+  [
+    'HEAD has a length of 0',
+    status(
+      200,
+      { method: 'HEAD' },
+      {
+        'content-type': OCI_MANIFEST,
+        'docker-content-digest': `sha256:${'0'.repeat(64)}`,
+        'content-length': '0',
+      },
+    ),
+  ],
   ['HEAD has no digest', status(200, { method: 'HEAD' }, { 'content-type': OCI_MANIFEST })],
   [
     'HEAD does not tell the type',
