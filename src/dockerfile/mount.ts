@@ -265,7 +265,8 @@ function build(options: Options): MountSpec {
     case 'cache':
       return {
         type,
-        id: options.id || posix.normalize(target),
+        // Of a path without the slash at its end.
+        id: options.id || posix.join(posix.dirname(target), posix.basename(target)),
         target,
         sharing: options.sharing ?? 'shared',
         ...origin,

@@ -13,15 +13,17 @@ export interface CacheSources {
   readonly mountLayers: (view: LayersView) => string;
 }
 
-/** Makes the directory if there is none: whole or not at all, and another step's if that one was first. */
+/** Makes the cache if there is none: whole or not at all, and another step's if that one was first. */
 export function makeCache(mount: CacheMount, sources: CacheSources): void {
   if (existsSync(mount.source)) return;
   const fresh = `${mount.source}.${process.hrtime.bigint()}.new`;
   try {
-    mkdirSync(fresh, { recursive: true });
-    chownSync(fresh, mount.uid, mount.gid);
-    chmodSync(fresh, mount.mode);
-    if (mount.seed !== undefined) copySeed(mount.seed, fresh, sources);
+    if (mount.seed === undefined) {
+      mkdirSync(fresh);
+      chownSync(fresh, mount.uid, mount.gid);
+      // As in the engine, whose umask is 022 and which knows no sticky bit here.
+      chmodSync(fresh, mount.mode & 0o755);
+    } else copySeed(mount.seed, fresh, sources);
     renameSync(fresh, mount.source);
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true });
@@ -30,17 +32,17 @@ export function makeCache(mount: CacheMount, sources: CacheSources): void {
   }
 }
 
-/** With owners, modes, links and times, those of the directory itself included. */
+/** With owners, modes, links and times, those of the directory itself included. It may be a file, too. */
 function copySeed(
   seed: NonNullable<CacheMount['seed']>,
   to: string,
   { mountLayers }: CacheSources,
 ): void {
   const found = locateInside(mountLayers({ layers: seed.layers, readonly: true }), seed.path);
-  if (found?.type !== 'directory') {
-    throw new TsbuildError('NOT_FOUND', `cache mount: no directory /${seed.path} to begin with`);
+  if (found === undefined) {
+    throw new TsbuildError('NOT_FOUND', `cache mount: no /${seed.path} to begin with`);
   }
-  const entries = ['-a', '--', `${found.file}/.`, to];
+  const entries = ['-aT', '--', found.file, to];
   const { status, error, stderr } = spawnSync('cp', entries, { encoding: 'utf8' });
   if (error !== undefined || status !== 0) {
     throw new TsbuildError('EXECUTOR', `fill cache mount: ${error?.message ?? stderr.trim()}`, {

@@ -23,6 +23,8 @@ export type LayersView = Pick<Extract<ExecMount, { type: 'layers' }>, 'layers' |
 export interface MountSources {
   /** The request's own directory in the executor's tmpfs. */
   readonly bundle: string;
+  /** The container's sockets, by the mounts that ask for them. */
+  readonly sshSockets: ReadonlyMap<ExecMount, string>;
   /** Mounts a stack of layers, and returns where its files are. */
   readonly mountLayers: (mount: LayersView) => string;
 }
@@ -38,7 +40,12 @@ export function prepareMounts(request: ExecRequest, sources: MountSources): Prep
   const asked = request.mounts.map((mount, index) =>
     prepareMount(mount, { ...sources, devices, index }),
   );
-  return [...etc, ...asked];
+  // As in the engine, what lies in another mount comes after that, in whichever order they were asked for.
+  return [...etc, ...asked.sort((a, b) => depthOf(a) - depthOf(b))];
+}
+
+function depthOf({ point }: PreparedMount): number {
+  return point.target.split('/').length;
 }
 
 interface MountContext extends MountSources {
@@ -56,11 +63,16 @@ function prepareMount(mount: ExecMount, context: MountContext): PreparedMount {
       );
     case 'tmpfs':
       return tmpfs(mount);
+    case 'ssh':
+      return prepared(bindMount(context.sshSockets.get(mount)!, target), 'file');
     case 'secret':
       return prepared(bindMount(writeSecret(mount, context), target, { readonly: true }), 'file');
     case 'cache':
       makeCache(mount, context);
-      return prepared(bindMount(mount.source, target, { ...mount, ...context }), 'directory');
+      return prepared(
+        bindMount(mount.source, target, { ...mount, ...context }),
+        typeOf(mount.source),
+      );
     case 'layers': {
       const found = locateInside(context.mountLayers(mount), mount.path);
       if (found === undefined) throw missing(mount.path);

@@ -44,18 +44,24 @@ interface Made {
   readonly parentTime: bigint;
 }
 
-/** Makes what is missing of `points`, and returns a function that takes away what is still as it was made. */
+/**
+ * Makes what is missing of `points`, in the order in which they will be mounted, and returns a function that takes away what
+ * is still as it was made.
+ */
 export function placeMountPoints(root: string, points: readonly MountPoint[]): () => void {
   const made: Made[] = [];
-  for (const { target, type, mode = type === 'directory' ? 0o755 : 0o644 } of points) {
-    if (isInside(target, points)) continue;
+  for (const [at, point] of points.entries()) {
+    const { target, type, mode = type === 'directory' ? 0o755 : 0o644 } = point;
+    if (isInside(target, points.slice(0, at))) continue;
     const path = resolvePath(diskTree(root), target, { followLast: true }).path;
     const parents = missingParents(root, path);
     for (const parent of parents) made.push(make(root, parent, 'directory', 0o755));
     if (stat(root, path) === undefined) made.push(make(root, path, type, mode));
   }
+  // Docker leaves them, unless they were made for a mount inside.
+  const isKept = (path: string) => KEPT.includes(path) && !hasInside(`/${path}`, points);
   return () => {
-    for (const item of made.toReversed()) takeAway(root, item);
+    for (const item of made.toReversed()) if (!isKept(item.path)) takeAway(root, item);
   };
 }
 
@@ -84,6 +90,10 @@ export function isInside(target: string, points: readonly MountPoint[]): boolean
   return points.some((other) => target.startsWith(`${other.target.replace(/\/+$/, '')}/`));
 }
 
+function hasInside(directory: string, points: readonly MountPoint[]): boolean {
+  return points.some(({ target }) => target.startsWith(`${directory}/`));
+}
+
 const KEPT = ['dev', 'proc', 'sys'];
 
 function make(root: string, path: string, type: Made['type'], mode: number): Made {
@@ -102,7 +112,7 @@ function takeAway(root: string, { path, type, parentTime }: Made): void {
     type === 'directory'
       ? now?.isDirectory() && isEmpty(root, path)
       : now?.isFile() && now.size === 0n;
-  if (KEPT.includes(path) || !isAsMade) return;
+  if (!isAsMade) return;
   const parent = parentPath(path);
   const untouched = stat(root, parent)?.mtimeNs === parentTime;
   if (type === 'directory') rmdirSync(at(root, path));

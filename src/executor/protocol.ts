@@ -44,6 +44,16 @@ export type ExecMount =
       readonly seed?: { readonly layers: readonly Layer[]; readonly path: string };
     }
   | {
+      /** A socket that speaks to an ssh agent, and is the container's own. */
+      readonly type: 'ssh';
+      /** The agent's socket on this host. */
+      readonly agent: string;
+      readonly target: string;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | {
       /** A secret: a file that exists only in the executor's tmpfs. */
       readonly type: 'secret';
       readonly content: Uint8Array;

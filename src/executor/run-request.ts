@@ -12,6 +12,7 @@ import { type LayersView, type PreparedMount, prepareMounts } from './container-
 import { hostnameOf } from './etc-files.ts';
 import { isInside, type MountPoint, placeDirectory, placeMountPoints } from './mount-points.ts';
 import type { ExecRequest, ExecResult } from './protocol.ts';
+import { openSshSockets } from './ssh-sockets.ts';
 
 /** What a request is run with; main.ts puts it together. */
 export interface Workshop {
@@ -67,7 +68,8 @@ export async function runRequest(
       const stack = views.get(view.layers)!;
       return use(view.readonly ? snapshots.view(key, stack) : snapshots.prepare(key, stack)).root;
     };
-    const mounts = prepareMounts(request, { bundle, mountLayers });
+    await using ssh = await openSshSockets(request, bundle);
+    const mounts = prepareMounts(request, { bundle, mountLayers, sshSockets: ssh.paths });
     const exit = await runContainer(workshop, {
       request,
       call,

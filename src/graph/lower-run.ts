@@ -17,6 +17,7 @@ export async function lowerRun(lowering: Lowering, run: Run): Promise<void> {
   checkEntitlements(lowering, run);
   const { line, script } = commandOf(run);
   const args = commandWords(lowering, line === undefined ? run.command : { form: 'shell', line });
+  const { BUILDKIT_SANDBOX_HOSTNAME: hostname } = options.buildArgs;
   const inputs: StepId[] = [];
   const mounts: RunMount[] = [];
   for (const text of run.mounts) {
@@ -24,7 +25,7 @@ export async function lowerRun(lowering: Lowering, run: Run): Promise<void> {
       location: run.location,
       expand: (word) => expand(lowering, word, run.location),
     });
-    mounts.push(await lowerMount(lowering, run, mount, inputs));
+    mounts.push(await lowerMount(lowering, { run, mount, inputs, before: mounts }));
   }
   const op: RunOp = {
     type: 'run',
@@ -35,11 +36,12 @@ export async function lowerRun(lowering: Lowering, run: Run): Promise<void> {
     user: state.config.User ?? '',
     workdir: state.config.WorkingDir || '/',
     mounts,
+    ...(hostname ? { hostname } : {}),
     network: run.network,
     security: run.security,
   };
   lowering.addStep(op, { name: displayName(run), location: run.location, inputs });
-  const declared = [...state.args].map(([name, value]) => `${name}=${value}`);
+  const declared = [...state.args].map((name) => `${name}=${state.env.get(name) ?? ''}`);
   const prefix = declared.length > 0 ? `|${declared.length} ${declared.join(' ')} ` : '';
   state.history.push({
     entry: { created_by: `RUN ${prefix}${args.join(' ')} # tsbuild`, comment: 'tsbuild' },
@@ -98,11 +100,17 @@ function checkEntitlements({ options }: Lowering, run: Run): void {
   }
 }
 
+interface MountLowering {
+  readonly run: Run;
+  readonly mount: MountSpec;
+  readonly inputs: StepId[];
+  /** Those of the same RUN. */
+  readonly before: readonly RunMount[];
+}
+
 async function lowerMount(
   lowering: Lowering,
-  run: Run,
-  mount: MountSpec,
-  inputs: StepId[],
+  { run, mount, inputs, before }: MountLowering,
 ): Promise<RunMount> {
   const from = async (name: string | undefined): Promise<FileSource> => {
     const origin =
@@ -127,11 +135,10 @@ async function lowerMount(
         ...(origin === undefined ? {} : { from: await from(origin) }),
       };
     }
-    case 'ssh':
-      return {
-        ...mount,
-        target: mount.target ?? `/run/buildkit/ssh_agent.${run.mounts.length - 1}`,
-      };
+    case 'ssh': {
+      const number = before.filter(({ type }) => type === 'ssh').length;
+      return { ...mount, target: mount.target ?? `/run/buildkit/ssh_agent.${number}` };
+    }
     default:
       return mount;
   }

@@ -13,7 +13,7 @@ describe('parseMount', () => {
     ['type=bind,target=/x,ro=0', { type: 'bind', target: '/x', readonly: false }],
     [
       'TYPE=Cache,TARGET=/x/./y/',
-      { type: 'cache', id: '/x/y/', target: '/x/./y/', sharing: 'shared', readonly: false },
+      { type: 'cache', id: '/x/y', target: '/x/./y/', sharing: 'shared', readonly: false },
     ],
     [
       'type=cache,target=/x,id=i,sharing=LOCKED,ro,mode=0700,uid=1,gid=2,from=f,source=/s',

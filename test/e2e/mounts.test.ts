@@ -47,6 +47,9 @@ describe.each<As>(['root', 'user'])('mounts of RUN, as %s', (as) => {
 
   test('a secret that was not given is left out, or refused where it is required', async () => {
     expect((await build(['RUN --mount=type=secret,id=x test ! -e /run/secrets/x'])).status).toBe(0);
+    expect(
+      (await build(['RUN --mount=type=secret,id=x,env=X test "${X-unset}" = ""'])).status,
+    ).toBe(0);
     const refused = await build(['RUN --mount=type=secret,id=x,required true']);
     expect(refused.status).toBe(2);
     expect(refused.stderr).toContain('--secret id=x');
@@ -92,7 +95,10 @@ describe.each<As>(['root', 'user'])('mounts of RUN, as %s', (as) => {
     const key = join(directory, 'key');
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
     if (as === 'user') execFileSync('chown', ['-R', 'tsbuild-test', directory]);
-    const step = ['RUN --mount=type=ssh,required test -S "$SSH_AUTH_SOCK"'];
+    const step = [
+      'RUN --mount=type=ssh,required test -S "$SSH_AUTH_SOCK"',
+      'RUN --mount=type=ssh,id=none --mount=type=ssh,mode=0666,uid=5 test "$SSH_AUTH_SOCK" = /run/buildkit/ssh_agent.0 && test "$(stat -c %a:%u /run/buildkit/ssh_agent.1)" = 666:5',
+    ];
     expect((await build(step, {}, ['--ssh', `default=${key}`])).status).toBe(0);
     await eventually('the agent has ended', () => cli.processes().length === 0);
   });
@@ -101,7 +107,9 @@ describe.each<As>(['root', 'user'])('mounts of RUN, as %s', (as) => {
     const { status } = await cli.run(
       [
         'build',
-        cli.context({ Dockerfile: 'FROM busybox\nRUN --mount=type=ssh test -z "$SSH_AUTH_SOCK"' }),
+        cli.context({
+          Dockerfile: 'FROM busybox\nRUN --mount=type=ssh test ! -e "${SSH_AUTH_SOCK:?}"',
+        }),
       ],
       { env: { SSH_AUTH_SOCK: '/nonexistent' } },
     );

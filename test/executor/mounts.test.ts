@@ -86,6 +86,33 @@ describe.each(USERS)('a container of %s', (user) => {
     expect(grep()).toBe('');
   });
 
+  it('sees what lies in another mount, in whichever order the two were asked for', async () => {
+    const mem = (target: string): ExecMount => ({ type: 'tmpfs', target });
+    const result = await run(
+      [mem('/a/b'), mem('/a'), { type: 'bind', source: outside, target: '/a/b/c', readonly: true }],
+      'touch /a/x /a/b/y; ls /a /a/b /a/b/c',
+    );
+    expect(result).toMatchObject({ exitCode: 0, layer: undefined });
+    expect(result.stdout).toBe('/a:\nb\nx\n\n/a/b:\nc\ny\n\n/a/b/c:\nfile\n');
+  });
+
+  it('sees nothing of its /etc/hosts below a mount that hides it, and leaves nothing of it', async () => {
+    const result = await run([{ type: 'tmpfs', target: '/etc' }], 'ls /etc');
+    expect(result).toMatchObject({ exitCode: 0, stdout: '', layer: undefined });
+  });
+
+  it('has a cache that begins with a file', async () => {
+    const layer = home.layer([{ path: 'seed', node: textNode('from a seed') }]);
+    const source = join(home.home, 'cache-of-a-file');
+    const owner = { mode: 0o755, uid: 0, gid: 0 };
+    const seed = { layers: [layer], path: 'seed' };
+    const cache: ExecMount = {
+      ...{ type: 'cache', source, target: '/c', readonly: false, ...owner, seed },
+    };
+    expect((await run([cache], 'cat /c; echo x > /c')).stdout).toBe('from a seed');
+    expect((await run([cache], 'cat /c')).stdout).toBe('x\n');
+  });
+
   it('sees files of other layers', async () => {
     const layer = home.layer([
       { path: 'a', node: directoryNode },
@@ -149,6 +176,15 @@ describe.each(USERS)('a container of %s', (user) => {
       const shell = home.layer([{ path: 'bin', node: directoryNode }, busybox()]);
       const result = await builder.run({ layers: [shell], args: ['/bin/busybox', 'true'] });
       expect(paths(result)).toEqual(['dev', 'proc', 'sys']);
+    });
+
+    it('no /dev that was made for a mount inside', async () => {
+      const shell = home.layer([{ path: 'bin', node: directoryNode }, busybox()]);
+      const result = await builder.run({
+        ...{ layers: [shell], args: ['/bin/busybox', 'touch', '/dev/mem/x'] },
+        mounts: [{ type: 'tmpfs', target: '/dev/mem' }],
+      });
+      expect(paths(result)).toEqual(['proc', 'sys']);
     });
 
     it('what was there before', async () => {
