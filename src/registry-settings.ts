@@ -1,4 +1,5 @@
 /** How registries are reached from this machine: where the process's environment says that configuration and credentials are. */
+import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { RegistryClient, RegistryClientOptions } from './registry/client.ts';
@@ -32,6 +33,7 @@ export async function openRegistry(
 export async function registrySettings(env: Env): Promise<RegistryClientOptions> {
   const { readRegistryConfiguration } = await import('./registry/configuration.ts');
   const configuration = readRegistryConfiguration({
+    podmanFiles: podmanFiles(env),
     files: env.TSBUILD_REGISTRIES
       ? [env.TSBUILD_REGISTRIES]
       : ['/etc/tsbuild', configHome(env, 'tsbuild')].map((path) => join(path, 'registries.json')),
@@ -43,6 +45,20 @@ export async function registrySettings(env: Env): Promise<RegistryClientOptions>
     ].map((path) => join(path, 'certs.d')),
   });
   return { userAgent: `tsbuild/${TSBUILD_VERSION}`, proxy: proxyOf(env), ...configuration };
+}
+
+/** The user's file stands in for the system's; those in directories add to it. */
+function podmanFiles(env: Env): readonly string[] {
+  const [system, user] = ['/etc/containers', configHome(env, 'containers')];
+  const [own, common] = [user, system].map((path) => join(path, 'registries.conf'));
+  const main = env.CONTAINERS_REGISTRIES_CONF || (existsSync(own!) ? own! : common!);
+  return [main, ...[system, user].flatMap((path) => confFiles(join(path, 'registries.conf.d')))];
+}
+
+function confFiles(directory: string): readonly string[] {
+  if (!existsSync(directory)) return [];
+  const names = readdirSync(directory).filter((name) => name.endsWith('.conf'));
+  return names.sort().map((name) => join(directory, name));
 }
 
 /** Where docker keeps its configuration: `DOCKER_CONFIG`, else `~/.docker`. */

@@ -9,14 +9,15 @@
  *
  * `mirrors` are asked first, in this order, when images are fetched; what follows the host is put before the repository.
  * `http` asks over plain http alone. `insecure` believes any certificate, and takes plain http where there is no TLS.
- * And directories of certificates, as docker and podman have them: `certs.d/HOST[:PORT]/` holds authorities (`*.crt`)
+ * What podman's registries.conf says of the same is heeded, too. And directories of certificates, as docker and podman have them: `certs.d/HOST[:PORT]/` holds authorities (`*.crt`)
  * and what we show of ourselves (`NAME.cert` with `NAME.key`).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { errnoOf, TsbuildError } from '../errors.ts';
-import { registryHost } from './endpoint.ts';
+import { isHostAndPath, registryHost } from './endpoint.ts';
+import { parseRegistriesConf, type RegistryEntry } from './registries-conf.ts';
 import type { TlsOptions } from './transport.ts';
 
 /** Another registry that has what one has. */
@@ -35,27 +36,33 @@ export interface RegistryConfiguration {
 }
 
 export interface ConfigurationSources {
+  /** Files like podman's `registries.conf`, in the same order; what they say of a registry counts where the others are silent. */
+  readonly podmanFiles?: readonly string[];
   /** Files like `registries.json`; what a later one says of a registry replaces what an earlier one says. */
   readonly files: readonly string[];
   /** Directories like `certs.d`; the first that knows a host counts. */
   readonly certificates: readonly string[];
 }
 
-const HOST_AND_PATH = /^(?:\[[0-9a-fA-F:]+\]|[^\s/@?#:[\]]+)(?::\d+)?(?:\/[^\s@?#]*)?$/;
-
 const entrySchema = v.strictObject({
-  mirrors: v.optional(v.array(v.pipe(v.string(), v.regex(HOST_AND_PATH))), []),
+  mirrors: v.optional(
+    v.array(v.pipe(v.string(), v.check(isHostAndPath, 'not HOST or HOST/PATH'))),
+    [],
+  ),
   insecure: v.optional(v.boolean(), false),
   http: v.optional(v.boolean(), false),
 });
 const fileSchema = v.strictObject({ registries: v.record(v.string(), entrySchema) });
 
-type Entry = v.InferOutput<typeof entrySchema>;
-
 /** @throws TsbuildError `USAGE` for a file that is there and makes no sense */
 export function readRegistryConfiguration(sources: ConfigurationSources): RegistryConfiguration {
-  const entries = new Map(sources.files.flatMap((file) => Object.entries(readFile(file))));
-  const named = (is: (entry: Entry) => boolean) =>
+  const podman = (sources.podmanFiles ?? []).map((file) =>
+    parseRegistriesConf(readIfThere(file) ?? ''),
+  );
+  const entries = new Map(
+    [...podman, ...sources.files.map(readFile)].flatMap((file) => Object.entries(file)),
+  );
+  const named = (is: (entry: RegistryEntry) => boolean) =>
     [...entries].filter(([, entry]) => is(entry)).map(([registry]) => registryHost(registry));
   const tls = new Map<string, TlsOptions | undefined>();
   return {
@@ -69,7 +76,7 @@ export function readRegistryConfiguration(sources: ConfigurationSources): Regist
   };
 }
 
-function readFile(file: string): Readonly<Record<string, Entry>> {
+function readFile(file: string): Readonly<Record<string, RegistryEntry>> {
   const text = readIfThere(file);
   if (text === undefined) return {};
   let json: unknown;

@@ -49,3 +49,10 @@ export function candidates(
 export function names(hosts: readonly string[], url: URL): boolean {
   return hosts.includes(url.host) || hosts.includes(url.hostname);
 }
+
+const HOST_AND_PATH = /^(?:\[[0-9a-fA-F:]+\]|[^\s/@?#:[\]]+)(?::\d+)?(?:\/[^\s@?#]*)?$/;
+
+/** `host`, `host:port`, and perhaps a path within it, as mirrors are written. */
+export function isHostAndPath(text: string): boolean {
+  return HOST_AND_PATH.test(text);
+}

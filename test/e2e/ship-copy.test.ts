@@ -190,17 +190,26 @@ test('an index of nothing is not made', async () => {
   expect((await cli.run(['index', 'create', name!, empty!])).status).toBe(2);
 });
 
-test('a mirror is asked first, and the registry itself for what the mirror lacks', async () => {
-  const registries = { [one.host]: { mirrors: [`${two.host}/mirror`] } };
-  const file = join(
-    cli.context({ 'registries.json': JSON.stringify({ registries }) }),
-    'registries.json',
-  );
-  const env = { TSBUILD_REGISTRIES: file, TSBUILD_HOME: at('mirrored') };
-  await copy(name, `${two.host}/mirror/team/app:1`);
-  const before = one.requests().length;
-  await cli.ok(['pull', name], { env });
-  expect(one.requests().slice(before)).toEqual([]);
-  await copy(name, `${one.host}/only/here:1`);
-  await cli.ok(['pull', `${one.host}/only/here:1`], { env });
-});
+const mirroring = {
+  'registries.json': () =>
+    JSON.stringify({ registries: { [one.host]: { mirrors: [`${two.host}/mirror`] } } }),
+  'registries.conf': () =>
+    `[[registry]]\nlocation = "${one.host}"\n[[registry.mirror]]\nlocation = "${two.host}/mirror"\n`,
+};
+
+test.each([
+  ['registries.json', 'TSBUILD_REGISTRIES'],
+  ['registries.conf', 'CONTAINERS_REGISTRIES_CONF'],
+] as const)(
+  'a mirror of %s is asked first, and the registry itself for what it lacks',
+  async (form, variable) => {
+    const file = join(cli.context({ [form]: mirroring[form]() }), form);
+    const env = { [variable]: file, TSBUILD_HOME: at(`mirrored-by-${form}`) };
+    await copy(name, `${two.host}/mirror/team/app:1`);
+    const before = one.requests().length;
+    await cli.ok(['pull', name], { env });
+    expect(one.requests().slice(before)).toEqual([]);
+    await copy(name, `${one.host}/only/here:1`);
+    await cli.ok(['pull', `${one.host}/only/here:1`], { env });
+  },
+);

@@ -54,6 +54,20 @@ describe('registries.json', () => {
     expect([insecure, plainHttp]).toEqual([['two'], ['one']]);
   });
 
+  test("goes before podman's registries.conf, registry by registry", () => {
+    const root = directory({
+      'registries.conf':
+        '[[registry]]\nlocation = "one"\ninsecure = true\n[[registry]]\nlocation = "two"\ninsecure = true',
+      'a.json': '{"registries":{"one":{"http":true}}}',
+    });
+    const { insecure, plainHttp } = readRegistryConfiguration({
+      podmanFiles: [join(root, 'registries.conf'), join(root, 'none.conf')],
+      files: [join(root, 'a.json')],
+      certificates: [],
+    });
+    expect([insecure, plainHttp]).toEqual([['two'], ['one']]);
+  });
+
   test('need not be there', () => {
     const { insecure } = readRegistryConfiguration({ files: ['/no/such.json'], certificates: [] });
     expect(insecure).toEqual([]);
