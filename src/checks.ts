@@ -37,14 +37,15 @@ export function runChecks(
     isIgnored: inputs.isIgnored,
     isImageName,
     parsePlatform: (text) => parsePlatform(text),
-    async resolveImage(name) {
+    async resolveImage(name, own) {
       // Files, not an image: they bring no configuration.
       if (Object.hasOwn(buildContexts, name) && !buildContexts[name]!.startsWith('docker-image://'))
         return {};
       const reference = formatReference(
         parseReference(buildContexts[name]?.slice('docker-image://'.length) ?? name),
       );
-      return (await bases.resolve({ reference, platform })).config.config ?? {};
+      const wanted = own === undefined ? platform : parsePlatform(own);
+      return (await bases.resolve({ reference, platform: wanted })).config.config ?? {};
     },
     judge,
   });

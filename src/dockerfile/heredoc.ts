@@ -26,13 +26,24 @@ export interface Heredoc extends HeredocMarker {
 const MARKER = /^(\d*)<<(-?)([^<]*)$/s;
 /** `\` escapes in a shell line, whatever the file's own escape character is. */
 const RAW = { escape: '\\', rawQuotes: true, rawEscapes: true, keepUnset: true } as const;
+const QUOTED = { escape: '\\', rawQuotes: true, keepUnset: true } as const;
 /** A name is taken as written, so `<<$x` ends at `$x`; with `${x:-y}` in it, it is no name. */
 const NAME = { escape: '\\', keepUnset: true, plainNamesOnly: true } as const;
 
 /** The markers in a logical line, in order. */
 export function heredocMarkers(line: string): HeredocMarker[] {
   if (!line.includes('<<')) return [];
-  return wordsOrNone(line, RAW).flatMap((word) => parseHeredocMarker(word) ?? []);
+  return joinMarkers(wordsOrNone(line, RAW)).flatMap((word) => parseHeredocMarker(word) ?? []);
+}
+
+/** `<< NAME` is `<<NAME`; `<<- NAME` is nothing. */
+function joinMarkers(words: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const word of words) {
+    if (joined.at(-1)?.endsWith('<<')) joined.push(joined.pop() + word);
+    else joined.push(word);
+  }
+  return joined;
 }
 
 /** Reads one word as a marker. */
@@ -44,8 +55,8 @@ export function parseHeredocMarker(word: string): HeredocMarker | undefined {
   if (name === undefined || more.length > 0) return undefined;
   return {
     name,
-    // Unquoting changed nothing, so nothing was quoted.
-    expand: wordsOrNone(rest, RAW)[0] === name,
+    // Taking quotes away changed nothing, so nothing was quoted; an escape character quotes nothing here.
+    expand: wordsOrNone(rest, QUOTED)[0] === name,
     chomp: match[2] === '-',
     fd: Number(match[1] || 0),
   };

@@ -106,6 +106,11 @@ export function findTarget(stages: readonly Stage[], target: string | undefined)
   );
 }
 
+/** What the automatic argument TARGETSTAGE holds: the target's name, as it was asked for if it was. */
+export function targetStageName(target: Stage, asked: string | undefined): string {
+  return asked || (target.name ?? 'default');
+}
+
 export interface StageReference {
   readonly stage: Stage;
   readonly instruction: Instruction;

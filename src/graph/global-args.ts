@@ -11,13 +11,13 @@ export function globalArguments(
   dockerfile: Dockerfile,
   globalArgs: Stages['globalArgs'],
   options: PlanOptions,
-  targetPlatform: Platform,
+  { targetPlatform, targetStage }: { targetPlatform: Platform; targetStage: string },
 ): ReadonlyMap<string, string> {
-  const { buildPlatform, target, buildArgs } = options;
+  const { buildPlatform, buildArgs } = options;
   const given = (name: string) => (Object.hasOwn(buildArgs, name) ? buildArgs[name] : undefined);
   const values = new Map<string, string>();
   for (const [name, automatic] of Object.entries(
-    platformArgs(targetPlatform, buildPlatform, target || 'default'),
+    platformArgs(targetPlatform, buildPlatform, targetStage),
   )) {
     values.set(name, given(name) ?? automatic);
   }

@@ -43,7 +43,7 @@ export function lowerArg(lowering: Lowering, { args, location }: Arg): void {
     const value =
       given ??
       (standard === undefined ? globalArgs.get(name) : expand(lowering, standard, location));
-    state.args.set(name, value ?? '');
+    state.args.add(name);
     // As in BuildKit, the later of ENV and ARG wins for the instructions that follow.
     if (value !== undefined) state.env.set(name, value);
     shown.push(value === undefined ? name : `${name}=${value}`);
@@ -170,12 +170,20 @@ export function lowerHealthcheck(lowering: Lowering, check: Healthcheck): void {
   remember(lowering, `HEALTHCHECK ${listText(test)}`);
 }
 
-export function lowerOnBuild(lowering: Lowering, { trigger }: OnBuild): void {
-  const { state } = lowering;
+/** Nothing for the history: the triggers stand in the configuration, and those who run them are told there. */
+export function lowerOnBuild({ state }: Lowering, { trigger }: OnBuild): void {
   state.config.OnBuild = [...(state.config.OnBuild ?? []), trigger];
-  remember(lowering, `ONBUILD ${trigger}`);
 }
 
+/** Words as Go's `%q` shows them, which the engine's history has. */
 function listText(words: readonly string[]): string {
-  return `[${words.map((word) => JSON.stringify(word)).join(' ')}]`;
+  return `[${words.map(quote).join(' ')}]`;
 }
+
+function quote(word: string): string {
+  return JSON.stringify(word).replace(/\\(?:u00([01][0-9a-f])|.)/g, (escaped, hex) =>
+    hex === undefined ? escaped : (GO_ESCAPES[hex] ?? `\\x${hex}`),
+  );
+}
+
+const GO_ESCAPES: Readonly<Record<string, string>> = { '07': '\\a', '0b': '\\v' };

@@ -1,8 +1,10 @@
 /** COPY, ADD and WORKDIR: instructions that bring files without running anything. */
 import { posix } from 'node:path';
 import type { Add, Copy, Workdir } from '../dockerfile/instruction.ts';
+import type { SourceLocation } from '../errors.ts';
 import { remember } from './lower-config.ts';
 import { expand, expandText, type Lowering, MAIN_CONTEXT } from './lowering.ts';
+import { planError } from './stage-state.ts';
 import type { CopyOp, FileSource } from './step.ts';
 
 export async function lowerTransfer(lowering: Lowering, transfer: Copy | Add): Promise<void> {
@@ -23,7 +25,7 @@ export async function lowerTransfer(lowering: Lowering, transfer: Copy | Add): P
     from,
     sources,
     inline: transfer.inlineFiles.map(({ name, content, expand: isExpanded }) => ({
-      name,
+      name: inlineFileName(name, location),
       content: isExpanded ? expandText(lowering, content, location) : content,
     })),
     destination,
@@ -42,10 +44,24 @@ export async function lowerTransfer(lowering: Lowering, transfer: Copy | Add): P
     inputs: origin.source.type === 'input' ? origin.inputs : [],
   });
   const inline = op.inline.map((file) => `<<${file.name}`);
-  const words = [op.instruction, ...sources, ...inline, destination];
+  const flags = [
+    ...(op.chown ? [`--chown=${op.chown}`] : []),
+    ...(op.chmod ? [`--chmod=${op.chmod}`] : []),
+  ];
+  const words = [op.instruction, ...flags, ...sources, ...inline, destination];
   state.history.push({
     entry: { created_by: `${words.join(' ')} # tsbuild`, comment: 'tsbuild' },
     ...(state.result === undefined ? {} : { step: state.result }),
+  });
+}
+
+/** A here-document is a file in a directory of its own, so `./x` is `x`, and there is no `a/b`. */
+function inlineFileName(name: string, location: SourceLocation): string {
+  const file = posix.resolve('/', name).slice(1);
+  if (file !== '' && !file.includes('/')) return file;
+  throw planError(`${JSON.stringify(name)} of a here-document names no file`, {
+    location,
+    hint: 'directories belong into the destination: COPY <<name /directory/',
   });
 }
 

@@ -25,10 +25,11 @@ export async function findOrigin(
   const context = namedContext(planner, name);
   if (context?.type === 'files') return { source: { type: 'context', name }, inputs: [] };
   if (context?.type === 'image') return fromImage(planner, stage, context.reference, location);
-  if (name === 'scratch') return NOTHING;
   const find = by === 'copy' ? findCopyStage : findNamedStage;
   const other = find(planner.stages, name);
-  if (other === undefined) return fromImage(planner, stage, name, location);
+  if (other === undefined) {
+    return name === 'scratch' ? NOTHING : fromImage(planner, stage, name, location);
+  }
   if (other.index > stage.index) throw later(other, stage, location);
   const { result } = await planner.stageState(other, path);
   return result === undefined ? NOTHING : input(result);

@@ -6,7 +6,13 @@
  * is why images are resolved here and files are not.
  */
 import type { Dockerfile } from '../dockerfile/parse.ts';
-import { checkStageReferences, findTarget, type Stage, splitStages } from '../dockerfile/stages.ts';
+import {
+  checkStageReferences,
+  findTarget,
+  type Stage,
+  splitStages,
+  targetStageName,
+} from '../dockerfile/stages.ts';
 import { locate, TsbuildError } from '../errors.ts';
 import { formatPlatform, type Platform } from '../oci/platform.ts';
 import { globalArguments } from './global-args.ts';
@@ -15,7 +21,7 @@ import type { Lowering, PlanOptions } from './lowering.ts';
 import { findOrigin } from './origins.ts';
 import { addStep, type Planner } from './planner-state.ts';
 import { reachableStages } from './reachable.ts';
-import { baseImage, startFrom } from './stage-base.ts';
+import { baseImage, checkBases, startFrom } from './stage-base.ts';
 import type { StageState } from './stage-state.ts';
 import type { Plan, PlannedStage, StepId } from './step.ts';
 
@@ -29,9 +35,13 @@ export async function planBuild(dockerfile: Dockerfile, options: PlanOptions): P
   checkStageReferences(stages);
   const target = findTarget(stages, options.target);
   const shared = { dockerfile, options, stages, steps: new Map(), images: [], known: new Map() };
+  const targetStage = targetStageName(target, options.target);
   const targets: PlannedStage[] = [];
   for (const targetPlatform of options.targetPlatforms) {
-    const values = globalArguments(dockerfile, globalArgs, options, targetPlatform);
+    const values = globalArguments(dockerfile, globalArgs, options, {
+      targetPlatform,
+      targetStage,
+    });
     targets.push(await planTarget(target, { ...shared, targetPlatform, globalArgs: values }));
   }
   return { steps: shared.steps, images: shared.images, targets };
@@ -55,6 +65,7 @@ async function planTarget(
       return pending;
     },
   };
+  checkBases(planner);
   prefetchImages(planner, target);
   const state = await planner.stageState(target, []);
   const { labels } = shared.options;

@@ -8,7 +8,7 @@ import { type Platform, parsePlatform } from '../oci/platform.ts';
 import { formatReference, parseReference } from '../oci/reference.ts';
 import { located } from './lowering.ts';
 import { addImage, addStep, imageConfig, namedContext, type Planner } from './planner-state.ts';
-import { type StageState, scratchConfig, startStage } from './stage-state.ts';
+import { planError, type StageState, scratchConfig, startStage } from './stage-state.ts';
 import type { Op, PlanImage, StepId } from './step.ts';
 
 export interface StageStart {
@@ -26,11 +26,6 @@ export async function startFrom(
 ): Promise<StageStart> {
   const { from } = stage;
   const base = expandFrom(planner, from, from.base);
-  if (base === '') {
-    throw new TsbuildError('DOCKERFILE_PARSE', 'base name (FROM) should not be blank', {
-      location: from.location,
-    });
-  }
   const named = [base, ...(stage.name === undefined ? [] : [stage.name])].find((name) =>
     namedContext(planner, name),
   );
@@ -44,13 +39,34 @@ export async function startFrom(
   if (earlier !== undefined)
     return fromStage(planner, stage, await planner.stageState(earlier, path));
   if (base === 'scratch') {
+    // Whatever FROM says: nothing is for no platform, and becomes an image for the target's.
+    const platform = planner.targetPlatform;
     return {
-      state: startStage(identity(planner, stage), scratchConfig(stagePlatform(planner, from)), []),
+      state: startStage({ ...identity(planner, stage), platform }, scratchConfig(platform), []),
       triggers: [],
       steps: [],
     };
   }
   return fromImage(planner, stage, base);
+}
+
+/** Refuses what is wrong with a FROM in whichever stage, needed or not: words, platforms, and names that none can be. */
+export function checkBases(planner: Planner): void {
+  for (const { index, from, name } of planner.stages) {
+    const { location } = from;
+    const base = expandFrom(planner, from, from.base);
+    if (base === '') throw planError('base name (FROM) should not be blank', { location });
+    stagePlatform(planner, from);
+    const isImage = base !== 'scratch' && !findBaseStage(planner.stages, base, index);
+    for (const reference of [...(isImage ? [base] : []), ...(name === undefined ? [] : [name])]) {
+      if (namedContext(planner, reference)) continue;
+      try {
+        parseReference(reference);
+      } catch (error) {
+        throw locate(error, { location });
+      }
+    }
+  }
 }
 
 /** The image that a stage starts from, if it is one and its name can be told; never throws. */
@@ -74,10 +90,11 @@ export function baseImage(planner: Planner, stage: Stage): PlanImage | undefined
 }
 
 function fromStage(planner: Planner, stage: Stage, parent: StageState): StageStart {
-  const { config, author, history, result, base, env } = parent;
+  const { config, author, history, result, base, env, args } = parent;
   const state = startStage(
-    identity(planner, stage),
-    { config, env, ...(author ? { author } : {}) },
+    // Whatever its own FROM says: the files are those of the other.
+    { ...identity(planner, stage), platform: parent.platform },
+    { config, env, args, ...(author ? { author } : {}) },
     history,
   );
   state.result = result;
@@ -132,6 +149,7 @@ function stagePlatform(planner: Planner, from: From): Platform {
   if (from.platform === undefined) return planner.targetPlatform;
   const text = expandFrom(planner, from, from.platform);
   try {
+    if (text === 'local') throw new TsbuildError('PLATFORM', 'only --platform may be local');
     return parsePlatform(text, planner.options.buildPlatform);
   } catch (error) {
     throw locate(error, { location: from.location });

@@ -18,8 +18,8 @@ export interface StageState {
   readonly platform: Platform;
   /** ENV and ARG, the last value of each: what words and RUN see. */
   readonly env: Map<string, string>;
-  /** ARGs declared in this stage so far: only for the history's `|1 NAME=value` form. */
-  readonly args: Map<string, string>;
+  /** ARGs declared so far, here or in a stage below: only for the history's `|1 NAME=value` form. */
+  readonly args: Set<string>;
   config: Mutable<RunConfig>;
   author: string | undefined;
   /** CMD was given in this stage, so that a later ENTRYPOINT keeps it. */
@@ -45,7 +45,8 @@ export function scratchConfig(platform: Platform): ImageConfig {
 /** A stage that starts from an image's (or another stage's) configuration. */
 export function startStage(
   stage: { name: string; index: number; platform: Platform },
-  base: Pick<ImageConfig, 'config' | 'author'> & { readonly env?: ReadonlyMap<string, string> },
+  base: Pick<ImageConfig, 'config' | 'author'> &
+    Partial<Readonly<Pick<StageState, 'env' | 'args'>>>,
   history: readonly PlannedHistory[],
 ): StageState {
   const config: Mutable<RunConfig> = { ...base.config };
@@ -56,7 +57,7 @@ export function startStage(
     ...stage,
     // A stage sees the ARGs of the one that it is built on; ENV wins over them, whichever came later there.
     env: new Map([...(base.env ?? []), ...envMap(config.Env)]),
-    args: new Map(),
+    args: new Set(base.args),
     config,
     author: base.author,
     cmdSet: false,

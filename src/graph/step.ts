@@ -107,8 +107,10 @@ export interface RunOp {
   readonly script?: { readonly path: string; readonly content: string };
   /** `NAME=value`: ENV and the ARGs in scope. Part of the key. */
   readonly env: readonly string[];
-  /** Predefined proxy arguments: seen by the process, not part of the key. */
+  /** Predefined proxy arguments: seen by the process before what `env` says of them, not part of the key. */
   readonly proxyEnv: readonly string[];
+  /** Another host name than usual. */
+  readonly hostname?: string;
   readonly user: string;
   readonly workdir: string;
   readonly mounts: readonly RunMount[];

@@ -48,6 +48,7 @@ async function runRecipe(
     workdir: op.workdir,
     mounts: await mountRecipe(context, environment),
     network: networkOf(op, environment),
+    hostname: op.hostname,
     hosts: environment.addHosts.map(([name, address]) => `${name}=${address}`),
     security: op.security,
     platform: formatPlatform(step.platform),
@@ -64,7 +65,8 @@ async function execute(
   await using mounts = await prepareMounts(context, environment);
   const tail = createLogTail();
   const executor = await environment.executor();
-  const env = [...step.op.env, ...withoutNames(step.op.proxyEnv, step.op.env), ...mounts.env];
+  const { proxyEnv } = step.op;
+  const env = [...withoutNames(step.op.env, proxyEnv), ...proxyEnv, ...mounts.env];
   const onOutput = (stream: 'stdout' | 'stderr', bytes: Uint8Array) => {
     tail.add(bytes);
     log(stream, bytes);
@@ -77,7 +79,7 @@ async function execute(
   return result.layer;
 }
 
-/** What ENV says of a variable comes before what the command line says of proxies. */
+/** What the command line says of proxies comes before what ENV says. */
 function withoutNames(entries: readonly string[], named: readonly string[]): string[] {
   const nameOf = (entry: string) => entry.slice(0, entry.indexOf('='));
   const names = new Set(named.map(nameOf));
@@ -102,7 +104,7 @@ function request(
     cwd: op.workdir,
     user: { uid, gid, additionalGids },
     // BuildKit's name for it: some builds write their host's name into a file.
-    hostname: 'buildkitsandbox',
+    hostname: op.hostname ?? 'buildkitsandbox',
     network: networkOf(op, environment),
     addHosts: environment.addHosts,
     readonlyRootfs: false,

@@ -1,4 +1,7 @@
-/** What has to be equal: every path of the files, and the configuration. Times, hard links and history are not compared. */
+/**
+ * What has to be equal: every path of the files, the configuration, the texts of the history, and the line that a refusal
+ * names. Times and hard links are not compared.
+ */
 import { spawnSync } from 'node:child_process';
 
 const LISTING = `
@@ -72,4 +75,40 @@ function canonical(value) {
   if (typeof value !== 'object') return JSON.stringify(value);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return entries.length === 0 ? '' : JSON.stringify(Object.fromEntries(entries));
+}
+
+/**
+ * The engine's texts say `# buildkit` where ours say `# tsbuild`; and of a health check they show how Go prints the structure
+ * (`&{["CMD" "x"] "3s" "0s" '\\x00'}`), where ours show the command.
+ */
+export function compareHistory(theirs, ours) {
+  const theirTexts = theirs.map(({ CreatedBy }) =>
+    CreatedBy.replace(/# buildkit$/, '# tsbuild').replace(
+      /^(HEALTHCHECK) &\{(\[.*?\]) .*/s,
+      '$1 $2',
+    ),
+  );
+  const [a, b] = [theirTexts, ours.map(({ createdBy }) => createdBy.replaceAll('\t', ' '))];
+  if (a.length !== b.length)
+    return [`history: engine ${JSON.stringify(a)}; tsbuild ${JSON.stringify(b)}`];
+  return a.flatMap((text, index) =>
+    text === b[index]
+      ? []
+      : [`history: engine ${JSON.stringify(text)}; tsbuild ${JSON.stringify(b[index])}`],
+  );
+}
+
+/** A refusal has a code, and names the line that the engine names, if it names one. */
+export function compareRefusals(theirs, ours) {
+  const engineLine = /^\S+:(\d+)\n-{20}$/m.exec(theirs)?.[1];
+  const line = /^ {2}--> .*:(\d+)$/m.exec(ours)?.[1];
+  const code = /^error: [^]*?\[([A-Z_]+)\]$/m.exec(ours)?.[1];
+  return [
+    ...(code === undefined ? [`refusal without a code: ${ours.trim().split('\n').at(-1)}`] : []),
+    ...(engineLine === undefined || engineLine === line
+      ? []
+      : [
+          `refusal: engine names line ${engineLine}; tsbuild ${line ?? 'none'}: ${theirs.trim().split('\n').at(-1)}`,
+        ]),
+  ];
 }

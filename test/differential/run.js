@@ -11,7 +11,7 @@ import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadBase } from './base.js';
 import { readCase, writeCase } from './case-file.js';
-import { compareConfigs, compareFiles } from './compare.js';
+import { compareConfigs, compareFiles, compareHistory, compareRefusals } from './compare.js';
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const docker = (process.env.DIFF_DOCKER ?? 'docker').split(' ');
@@ -96,12 +96,18 @@ function compareBuilds(name, theirs, ours) {
   if (!theirs.ok) {
     if (process.env.DIFF_SHOW)
       console.log(`            ${said(theirs)}\n            ${said(ours)}`);
-    return [];
+    return compareRefusals(theirs.stderr, ours.stderr);
   }
   const config = (side) => JSON.parse(run(side, [name]).stdout)[0];
+  const history = (side) =>
+    run(side, ['history', '--no-trunc', '--format', 'json', name])
+      .stdout.split('\n')
+      .filter(Boolean)
+      .map((line) => JSON.parse(line));
   return [
     ...compareFiles(theirs.tar, ours.tar),
     ...compareConfigs(config([...docker, 'image', 'inspect']), config([...tsbuild, 'inspect'])),
+    ...compareHistory(history(docker), history(tsbuild)),
   ];
 }
 

@@ -195,9 +195,27 @@ describe('variables', () => {
 
   it('for proxies reach RUN without being declared, outside of its environment', async () => {
     const [step] = runs(
-      await plan('FROM busybox\nRUN x', { buildArgs: { https_proxy: 'http://p' } }),
+      await plan('FROM busybox\nRUN x', {
+        buildArgs: { https_proxy: 'http://p', FTP_PROXY: '', ftp_proxy: '' },
+      }),
     );
     expect(step!.op.proxyEnv).toEqual(['HTTPS_PROXY=http://p', 'https_proxy=http://p']);
+    expect(envOf(step)).toEqual([]);
+  });
+
+  it.each<[string, string | undefined, string]>([
+    ['FROM busybox', undefined, 'default'],
+    ['FROM busybox AS Last', undefined, 'last'],
+    ['FROM busybox AS last', 'LAST', 'LAST'],
+  ])('hold the name of the target in TARGETSTAGE: %s, asked for %s', async (from, target, name) => {
+    const result = await plan(`${from}\nARG TARGETSTAGE\nRUN a`, target ? { target } : {});
+    expect(runs(result).map(envOf)).toEqual([[`TARGETSTAGE=${name}`]]);
+  });
+
+  it('give RUN another host name as BUILDKIT_SANDBOX_HOSTNAME, which is no variable of it', async () => {
+    const buildArgs = { BUILDKIT_SANDBOX_HOSTNAME: 'builder' };
+    const [step] = runs(await plan('FROM busybox\nRUN a', { buildArgs }));
+    expect(step!.op.hostname).toBe('builder');
     expect(envOf(step)).toEqual([]);
   });
 });
@@ -246,6 +264,78 @@ describe('configuration', () => {
   it('of --label wins over LABEL', async () => {
     const result = await plan('FROM busybox\nLABEL a=1 b=1', { labels: { a: '2' } });
     expect(configOf(result).Labels).toEqual({ a: '2', b: '1' });
+  });
+});
+
+describe('the history', () => {
+  const historyOf = (result: Plan) =>
+    result.targets[0]!.history.map(({ entry }) => entry.created_by);
+
+  it('shows before RUN the ARGs in scope, of stages below too, as ENV has left them', async () => {
+    const result = await plan(
+      'FROM busybox AS a\nARG A=1 B=2\nENV B=3\nARG C\nFROM a\nARG D=4\nARG A=5\nRUN x',
+    );
+    expect(historyOf(result).at(-1)).toBe('RUN |4 A=5 B=3 C= D=4 /bin/sh -c x # tsbuild');
+  });
+
+  it.each([
+    ['COPY --chmod=600 --chown=$U:6 --from=scratch a /d', 'COPY --chown=5:6 --chmod=600 a /d'],
+    ['ADD --chown= a <<b /d/\nb', 'ADD a <<b /d/'],
+  ])('shows who owns the files of %j', async (line, text) => {
+    const result = await plan(`FROM busybox\nARG U=5\n${line}`);
+    expect(historyOf(result).at(-1)).toBe(`${text} # tsbuild`);
+  });
+
+  it('shows words of CMD as Go quotes them', async () => {
+    const words = ['a"b', '\x07\x0b\x01', '\n\t', '\\u0007', 'é'];
+    const result = await plan(`FROM busybox\nCMD ${JSON.stringify(words)}`);
+    expect(historyOf(result)).toEqual([String.raw`CMD ["a\"b" "\a\v\x01" "\n\t" "\\u0007" "é"]`]);
+  });
+
+  it('has nothing for ONBUILD', async () => {
+    expect(historyOf(await plan('FROM busybox\nONBUILD RUN a'))).toEqual([]);
+  });
+});
+
+describe('stages that nothing needs', () => {
+  it.each([
+    ['FROM BAD_NAME', 'must be in lower case'],
+    ['FROM ${A:?no}', 'A: no'],
+    ['FROM $A', 'base name (FROM) should not be blank'],
+    ['FROM busybox AS a..b', 'invalid image reference'],
+    ['FROM --platform=a/b/c/d busybox', 'not a platform'],
+    ['FROM --platform=local busybox', 'only --platform may be local'],
+  ])('are refused for %s', async (from, message) => {
+    await expect(plan(`${from}\nFROM busybox`)).rejects.toMatchObject({
+      message: expect.stringContaining(message),
+      location: { line: 1 },
+    });
+  });
+});
+
+it('gives a stage from scratch the platform of the target, whatever its FROM says', async () => {
+  const result = await plan('FROM --platform=linux/s390x scratch\nLABEL a=b');
+  expect(result.targets[0]!.config.architecture).toBe('amd64');
+});
+
+it('gives a stage the platform of the stage that it is built on, whatever its FROM says', async () => {
+  const text = 'FROM --platform=linux/arm64 busybox AS a\nFROM --platform=linux/s390x a\nRUN x';
+  const result = await plan(text);
+  expect(runs(result)[0]!.platform).toEqual({ os: 'linux', architecture: 'arm64' });
+});
+
+it.each([
+  ['COPY <<../x/ /d/\na\n../x/', 'x'],
+  ['COPY <<./a.txt /d/\na\n./a.txt', 'a.txt'],
+])('takes the name of the file in %j to be %s', async (line, name) => {
+  const copy = steps(await plan(`FROM scratch\n${line}`)).at(-1) as Step<CopyOp>;
+  expect(copy.op.inline.map((file) => file.name)).toEqual([name]);
+});
+
+it.each(['..', 'a/b', '/'])('refuses a here-document of the name %s', async (name) => {
+  await expect(plan(`FROM scratch\nCOPY <<${name} /d/\na\n${name}`)).rejects.toMatchObject({
+    code: 'DOCKERFILE_PARSE',
+    location: { line: 2 },
   });
 });
 

@@ -11,23 +11,24 @@ export async function resolveImages(
   { stages }: Bases,
   needed: readonly StageBase[],
   { options }: Walk,
-): Promise<ReadonlyMap<string, BaseConfig>> {
-  const images = new Map<string, BaseConfig>([['scratch', {}]]);
-  const ask = async (name: string, { location }: Instruction) => {
-    if (images.has(name) || options.resolveImage === undefined) return;
+): Promise<(base: StageBase) => BaseConfig | undefined> {
+  const images = new Map<string, BaseConfig>();
+  const key = (name: string, platform = '') => `${platform} ${name}`;
+  const ask = async (name: string, { location }: Instruction, platform?: string) => {
+    if (name === 'scratch' || images.has(key(name, platform)) || !options.resolveImage) return;
     try {
-      images.set(name, await options.resolveImage(name, location));
+      images.set(key(name, platform), await options.resolveImage(name, platform));
     } catch (error) {
       throw locate(error, { location });
     }
   };
-  for (const { stage, base, name } of needed) {
-    if (base === undefined) await ask(name, stage.from);
+  for (const { stage, base, name, platform } of needed) {
+    if (base === undefined) await ask(name, stage.from, platform);
     for (const instruction of stage.instructions) {
       for (const image of referredImages(stages, instruction)) await ask(image, instruction);
     }
   }
-  return images;
+  return ({ name, platform }) => images.get(key(name, platform));
 }
 
 function referredImages(stages: readonly Stage[], instruction: Instruction): string[] {

@@ -10,6 +10,8 @@ export interface StageBase {
   readonly stage: Stage;
   /** Expanded. */
   readonly name: string;
+  /** Expanded; what FROM says of itself. */
+  readonly platform?: string;
   /** The stage that `name` means, if it is one. */
   readonly base?: Stage;
 }
@@ -37,9 +39,9 @@ export function walkBases(head: Head, walk: Walk): Bases {
   const all = head.stages.map((stage): StageBase => {
     const { from, index } = stage;
     const name = baseName(head, globals, from, walk);
-    if (from.platform !== undefined) checkPlatform(head, globals, from, walk);
+    const platform = from.platform && ownPlatform(head, globals, from, walk);
     const base = findBaseStage(head.stages, name, index);
-    return { stage, name, ...(base && { base }) };
+    return { stage, name, ...(platform && { platform }), ...(base && { base }) };
   });
   return { all, stages: head.stages, globals, escape: head.escape };
 }
@@ -88,7 +90,7 @@ function baseName(head: Head, globals: Globals, from: From, walk: Walk): string 
   throw refusal(from, `base name (${from.base}) should not be blank`);
 }
 
-function checkPlatform(head: Head, globals: Globals, from: From, walk: Walk): void {
+function ownPlatform(head: Head, globals: Globals, from: From, walk: Walk): string {
   const raw = from.platform!;
   const word = expandShown(head, globals, from, walk, raw);
   const { parsed, error } = parsePlatform(word.result, walk);
@@ -96,6 +98,7 @@ function checkPlatform(head: Head, globals: Globals, from: From, walk: Walk): vo
   show(walk, from, globals, word, { raw, target, ...(parsed && { parsed }) });
   if (word.result === '') throw refusal(from, `empty platform value from expression ${raw}`);
   if (error !== undefined) throw locate(error, { location: from.location });
+  return word.result;
 }
 
 /** Expands a word of FROM; if that fails, the rules see what it referred to up to there. */

@@ -32,11 +32,12 @@ export async function walkStages(
   needed: readonly StageBase[],
   walk: Walk,
 ): Promise<void> {
-  const images = await resolveImages(bases, needed, walk);
+  const imageOf = await resolveImages(bases, needed, walk);
   const done = new Map<number, StageState>();
-  for (const { stage, base, name } of needed) {
+  for (const stageBase of needed) {
+    const { stage, base } = stageBase;
     const parent = base && done.get(base.index);
-    const state = parent ? childState(parent) : imageState(images.get(name) ?? {});
+    const state = parent ? childState(parent) : imageState(imageOf(stageBase) ?? {});
     const triggers = state.onBuild.splice(0);
     const context: StageWalk = { bases, stage, state, walk };
     for (const trigger of triggers) {

@@ -27,8 +27,8 @@ export interface LintOptions {
   readonly isImageName?: (name: string) => boolean;
   /** Throws for what is no platform. */
   readonly parsePlatform?: (text: string) => { readonly os: string; readonly architecture: string };
-  /** The configuration of an image that FROM or `--from` names; throws if there is no such image. */
-  readonly resolveImage?: (name: string, location: SourceLocation) => Promise<BaseConfig>;
+  /** The configuration of an image that FROM or `--from` names, for FROM's own platform; throws if there is no such image. */
+  readonly resolveImage?: (name: string, platform?: string) => Promise<BaseConfig>;
   /** Throws for an instruction, its words expanded, that a build would refuse. EXPOSE comes one port at a time. */
   readonly judge?: (instruction: Instruction) => void;
 }

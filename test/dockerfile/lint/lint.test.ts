@@ -119,6 +119,22 @@ describe('an error', () => {
     expect(error?.location?.line).toBe(3);
   });
 
+  it('is none for an image that FROM asks for on a platform of its own', async () => {
+    const asked: unknown[] = [];
+    const resolveImage = async (...question: unknown[]) => {
+      asked.push(question);
+      return {};
+    };
+    await lint('ARG P=linux/arm64\nFROM --platform=$P a\nFROM a\nCOPY --from=b . .\n', {
+      resolveImage,
+    });
+    expect(asked).toEqual([
+      ['a', 'linux/arm64'],
+      ['a', undefined],
+      ['b', undefined],
+    ]);
+  });
+
   it('that is none of a build is thrown', async () => {
     const judge = () => {
       throw new RangeError('a bug');
