@@ -98,17 +98,16 @@ export function compareHistory(theirs, ours) {
   );
 }
 
-/** A refusal has a code, and names the line that the engine names, if it names one. */
+/** A refusal has a code, and names a line that the engine marks, if it marks any. */
 export function compareRefusals(theirs, ours) {
-  const engineLine = /^\S+:(\d+)\n-{20}$/m.exec(theirs)?.[1];
+  const marked = [...theirs.matchAll(/^ *(\d+) \| >>> /gm)].map((match) => match[1]);
   const line = /^ {2}--> .*:(\d+)$/m.exec(ours)?.[1];
   const code = /^error: [^]*?\[([A-Z_]+)\]$/m.exec(ours)?.[1];
+  const said = (text) => text.trim().split('\n').at(-1);
   return [
-    ...(code === undefined ? [`refusal without a code: ${ours.trim().split('\n').at(-1)}`] : []),
-    ...(engineLine === undefined || engineLine === line
+    ...(code === undefined ? [`refusal without a code: ${said(ours)}`] : []),
+    ...(marked.length === 0 || marked.includes(line)
       ? []
-      : [
-          `refusal: engine names line ${engineLine}; tsbuild ${line ?? 'none'}: ${theirs.trim().split('\n').at(-1)}`,
-        ]),
+      : [`refusal: engine marks ${marked.join()}; tsbuild ${line ?? 'nothing'}: ${said(theirs)}`]),
   ];
 }

@@ -2,7 +2,7 @@
  * `npm run differential [-- PATTERN …]`: builds each case of fixtures/differential with a Docker Engine and with tsbuild,
  * and compares success, every file, and the configuration. Needs an engine: DIFF_DOCKER (default `docker`; for instance
  * `chroot /opt/peers docker`), and DIFF_DIR, a directory that both see at the same path (default: a temporary one).
- * With DIFF_SHOW=1 it also tells what either side said when both refuse.
+ * DIFF_TSBUILD is another command than the bundled one. With DIFF_SHOW=1 it also tells what either side said when both refuse.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -15,7 +15,10 @@ import { compareConfigs, compareFiles, compareHistory, compareRefusals } from '.
 
 const root = resolve(fileURLToPath(import.meta.url), '../../..');
 const docker = (process.env.DIFF_DOCKER ?? 'docker').split(' ');
-const tsbuild = [process.execPath, join(root, 'dist/tsbuild.cjs')];
+const tsbuild = process.env.DIFF_TSBUILD?.split(' ') ?? [
+  process.execPath,
+  join(root, 'dist/tsbuild.cjs'),
+];
 const scratch = mkdtempSync(join(process.env.DIFF_DIR ?? tmpdir(), 'differential-'));
 const env = { ...process.env, TSBUILD_HOME: join(scratch, 'home'), DOCKER_BUILDKIT: '1' };
 
