@@ -145,10 +145,16 @@ async function pushTo(
   const target = client.repository(reference);
   const workers = await environment.workers();
   const { store = environment.store } = request;
-  const { descriptor } = await asStep(transferStep('push', reference), request.emit, (step) =>
-    pushImage({ ...request, store, target, reference, workers, step }),
-  );
-  return { name: formatReference(reference), digest: descriptor.digest, descriptor };
+  const name = formatReference(reference);
+  return asStep(transferStep('push', reference), request.emit, async (step) => {
+    const pushing = { ...request, store, target, reference, workers, step };
+    const { descriptor } = await pushImage(pushing);
+    const { digest } = descriptor;
+    // Not the store's digest where layers were compressed on the way.
+    const text = `pushed ${name}${reference.digest ? '' : `@${digest}`}\n`;
+    request.emit({ type: 'step.log', step, stream: 'stdout', text });
+    return { name, digest, descriptor };
+  });
 }
 
 function transferStep(kind: 'pull' | 'push', reference: Reference): StepInfo {

@@ -69,8 +69,10 @@ CMD cat /result; stat -c %a /result; ls /root
   test('--push builds and pushes, and says what was pushed in the metadata', async () => {
     const target = `${registry.host}/team/pushed-${as}:2`;
     const context = cli.context({ Dockerfile: 'FROM scratch\nCOPY f /f\n', f: 'f' });
-    await cli.ok(['build', '--push', '-t', target, '--metadata-file', 'm.json', context]);
+    const flags = ['--progress=plain', '--metadata-file', 'm.json'];
+    const { stderr } = await cli.run(['build', '--push', '-t', target, ...flags, context]);
     const metadata = JSON.parse(readFileSync(join(cli.directory, 'm.json'), 'utf8'));
+    expect(stderr).toContain(`pushed ${target}@${metadata['containerimage.digest']}`);
     const env = { TSBUILD_HOME: join(cli.directory, 'pulled') };
     await cli.ok(['pull', `${target}@${metadata['containerimage.digest']}`], { env });
   });
