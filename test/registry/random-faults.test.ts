@@ -6,6 +6,7 @@ import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { isTsbuildError } from '../../src/errors.ts';
 import { inlineWorkers } from '../../src/host/workers.ts';
+import { copyGraph } from '../../src/image/copy-graph.ts';
 import { findImage } from '../../src/image/image.ts';
 import { pullImage } from '../../src/image/pull.ts';
 import { pushImage } from '../../src/image/push.ts';
@@ -14,6 +15,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import { parsePlatform } from '../../src/oci/platform.ts';
 import { parseReference } from '../../src/oci/reference.ts';
 import { newStore, sampleImage } from '../helpers/images.ts';
+import type { FakeRegistry } from '../helpers/registry.ts';
 import { noise, testClient, testRegistry } from '../helpers/registry-client.ts';
 import {
   alterBody,
@@ -24,6 +26,7 @@ import {
   stall,
   status,
 } from '../helpers/registry-faults.ts';
+import { putIndex } from '../helpers/registry-images.ts';
 
 /** More of them, and others, by hand: TSBUILD_TEST_ROUNDS=300 TSBUILD_TEST_SEED=1000. */
 const ROUNDS = Number(process.env.TSBUILD_TEST_ROUNDS ?? 40);
@@ -77,6 +80,29 @@ function randomFault(pick: (limit: number) => number): Fault {
   return kinds[pick(kinds.length)]!();
 }
 
+function addFaults({ faults }: FakeRegistry, pick: (limit: number) => number): void {
+  const drawn = Array.from({ length: 1 + pick(4) }, () => randomFault(pick));
+  faults.splice(0, faults.length, ...drawn);
+}
+
+/** Whether the work succeeds. If not, its error has to say where. */
+async function survives(
+  work: () => Promise<unknown>,
+  round: number,
+  registries: readonly FakeRegistry[],
+): Promise<boolean> {
+  try {
+    await work();
+    return true;
+  } catch (error) {
+    const described = `round ${round}: ${error instanceof Error ? error.stack : error}`;
+    expect(isTsbuildError(error), described).toBe(true);
+    const hosts = [...registries.map(({ host }) => host), ELSEWHERE];
+    expect((error as Error).message, described).toMatch(new RegExp(hosts.join('|')));
+    return false;
+  }
+}
+
 test(`${ROUNDS} rounds of a push and a pull with random faults`, {
   timeout: 6000 * ROUNDS,
 }, async () => {
@@ -99,24 +125,8 @@ test(`${ROUNDS} rounds of a push and a pull with random faults`, {
     const bytes = round % LARGE_EVERY === 0 ? 2_500_000 : 100_000;
     const text = noise(bytes, round).toString('latin1');
     const image = await sampleImage(store, { layers: [{ text }, { other: text.slice(50_000) }] });
-    const faults = () =>
-      registry.faults.splice(
-        0,
-        registry.faults.length,
-        ...Array.from({ length: 1 + pick(4) }, () => randomFault(pick)),
-      );
-    const hosts = new RegExp(`${registry.host}|${ELSEWHERE}`);
-    const attempt = async (work: () => Promise<unknown>) => {
-      try {
-        await work();
-        return true;
-      } catch (error) {
-        const described = `round ${round}: ${error instanceof Error ? error.stack : error}`;
-        expect(isTsbuildError(error), described).toBe(true);
-        expect((error as Error).message, described).toMatch(hosts);
-        return false;
-      }
-    };
+    const faults = () => addFaults(registry, pick);
+    const attempt = (work: () => Promise<unknown>) => survives(work, round, [registry]);
     const push = () =>
       pushImage({
         store,
@@ -147,4 +157,35 @@ test(`${ROUNDS} rounds of a push and a pull with random faults`, {
   // Faults that pass are survived; those that do not are errors: both must have been seen.
   expect(outcomes.whole).toBeGreaterThan(ROUNDS / 8);
   expect(outcomes.failed).toBeGreaterThan(0);
+});
+
+test(`${ROUNDS / 2} rounds of a copy from a mirror, a registry behind it, and to a third, all with random faults`, {
+  timeout: 6000 * ROUNDS,
+}, async () => {
+  let whole = 0;
+  for (let round = SEED; round < SEED + ROUNDS / 2; round += 1) {
+    const pick = numbers(round);
+    const [origin, mirror, target] = await Promise.all([1, 2, 3].map(() => testRegistry()));
+    const registries = [origin!, mirror!, target!];
+    const { index } = putIndex(origin!, '1', ['amd64', 'arm64']);
+    putIndex(mirror!, '1', ['amd64', 'arm64'], 'cached/team/app');
+    const client = testClient({
+      stallMilliseconds: 300,
+      commitMilliseconds: 300,
+      retry: { attempts: 3 },
+      mirrors: () => [{ registry: mirror!.host, prefix: 'cached/' }],
+    });
+    const source = () => client.source({ registry: origin!.host, repository: 'team/app' });
+    const sink = client.repository({ registry: target!.host, repository: 'copied/app' });
+    for (const registry of registries) addFaults(registry, pick);
+    if (await survives(() => copyGraph(source(), sink, index), round, registries)) whole += 1;
+    for (const { faults } of registries) faults.splice(0);
+    await copyGraph(source(), sink, index);
+    const { blobs, manifests } = target!.repositories.get('copied/app')!;
+    expect(manifests.size).toBe(3);
+    for (const [digest, bytes] of blobs) expect(digestOf(bytes)).toBe(digest);
+    await Promise.all(registries.map((registry) => registry[Symbol.asyncDispose]()));
+  }
+  expect(whole).toBeGreaterThan(ROUNDS / 16);
+  expect(whole).toBeLessThan(ROUNDS / 2);
 });
