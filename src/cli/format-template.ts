@@ -40,7 +40,8 @@ function readNodes(
   let current = block?.body ?? nodes;
   for (const [at, part] of parts) {
     const words = part.match(WORD) ?? [];
-    if (at % 2 === 0) current.push({ text: part });
+    if (at % 2 === 0 && part.includes('{{')) throw refused(template, 'its braces are not closed');
+    else if (at % 2 === 0) current.push({ text: part });
     else if (block && part === 'end') return nodes;
     else if (block && part === 'else') current = block.other;
     else if (words[0] === 'if' || words[0] === 'range') {

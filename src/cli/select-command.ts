@@ -10,6 +10,22 @@ export interface Selection {
   readonly args: readonly string[];
 }
 
+/** By which scripts written for docker call the same commands. */
+const LONG_NAMES: Readonly<Record<string, string>> = {
+  'buildx build': 'build',
+  'image build': 'build',
+  'image history': 'history',
+  'image inspect': 'inspect',
+  'image load': 'load',
+  'image ls': 'images',
+  'image pull': 'pull',
+  'image push': 'push',
+  'image rm': 'rmi',
+  'image save': 'save',
+  'image tag': 'tag',
+  'container run': 'run',
+};
+
 /**
  * `undefined` asks for the overview (`tsbuild`, `tsbuild help`, `tsbuild --help`).
  * @throws TsbuildError `USAGE` for a word that is no command and no path either
@@ -24,7 +40,8 @@ export function selectCommand(
     return second === undefined ? undefined : selectCommand([...argv.slice(1), '--help'], entries);
   }
   if (first === '--version' || first === '-v') return named('version', argv.slice(1), entries);
-  const pair = entries.find((entry) => entry.name === `${first} ${second}`);
+  const two = `${first} ${second}`;
+  const pair = entries.find((entry) => entry.name === (LONG_NAMES[two] ?? two));
   if (pair !== undefined) return { entry: pair, args: argv.slice(2) };
   if (entries.some((entry) => entry.name === first)) return named(first, argv.slice(1), entries);
   if (looksLikeCommand(first)) throw unknownCommand(first, second, entries);

@@ -39,6 +39,7 @@ test.each([
   '{{range .RepoTags}}',
   '{{printf "%s" .Id}}',
   '{{}}',
+  '{{.Id',
 ])('%s is more than is understood, and said to be', (template) => {
   expect(() => parseTemplate(template)).toThrow(expect.objectContaining({ code: 'USAGE' }));
 });

@@ -13,6 +13,9 @@ describe('the command', () => {
     [['src'], 'build', ['src']],
     [['run', 'build'], 'run', ['build']],
     [['system', 'df', '--format', 'json'], 'system df', ['--format', 'json']],
+    [['buildx', 'build', '--load', '.'], 'build', ['--load', '.']],
+    [['image', 'rm', 'x'], 'rmi', ['x']],
+    [['help', 'image', 'ls'], 'images', ['--help']],
     [['--version'], 'version', []],
     [['help', 'push'], 'push', ['--help']],
     [['help', 'system', 'df'], 'system df', ['--help']],
@@ -29,6 +32,7 @@ describe('the command', () => {
   test.each([
     [['biuld', '.'], 'unknown command: biuld', /did you mean 'tsbuild build'/],
     [['frobnicate'], 'unknown command: frobnicate', /--help/],
+    [['image', 'frobnicate'], 'unknown command: image', /./],
     [['system'], 'unknown command: system', /'tsbuild system df'/],
     [['system', 'dff'], 'unknown command: system dff', /'tsbuild system df'/],
   ])('of %j is unknown', (argv, message, hint) => {
