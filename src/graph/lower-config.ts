@@ -104,7 +104,7 @@ export function lowerUser(lowering: Lowering, { user, location }: User): void {
 
 export function lowerExpose(lowering: Lowering, { ports, location }: Expose): void {
   const { state } = lowering;
-  const words = ports.flatMap((word) => expandList(lowering, word, location));
+  const words = ports.flatMap((word) => expandList(lowering, word, location)).sort();
   const keys = words.flatMap((word) => {
     try {
       return exposedPorts(word);
@@ -116,7 +116,7 @@ export function lowerExpose(lowering: Lowering, { ports, location }: Expose): vo
     ...state.config.ExposedPorts,
     ...Object.fromEntries(keys.map((key) => [key, {}])),
   };
-  remember(lowering, `EXPOSE [${[...new Set(keys)].sort().join(' ')}]`);
+  remember(lowering, `EXPOSE [${keys.join(' ')}]`);
 }
 
 export function lowerVolume(lowering: Lowering, { paths, location }: Volume): void {

@@ -23,7 +23,8 @@ export async function findOrigin(
 ): Promise<Origin> {
   const { name, by, location, path } = request;
   const context = namedContext(planner, name);
-  if (context?.type === 'files') return { source: { type: 'context', name }, inputs: [] };
+  if (context?.type === 'files')
+    return { source: { type: 'context', name: context.name }, inputs: [] };
   if (context?.type === 'image') return fromImage(planner, stage, context.reference, location);
   const find = by === 'copy' ? findCopyStage : findNamedStage;
   const other = find(planner.stages, name);

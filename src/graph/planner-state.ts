@@ -4,7 +4,7 @@ import type { Stage } from '../dockerfile/stages.ts';
 import { locate, type SourceLocation } from '../errors.ts';
 import type { ImageConfig } from '../oci/config.ts';
 import { formatPlatform, type Platform } from '../oci/platform.ts';
-import { formatReference, parseReference } from '../oci/reference.ts';
+import { contextName, formatReference, parseReference } from '../oci/reference.ts';
 import type { PlanOptions } from './lowering.ts';
 import type { StageState } from './stage-state.ts';
 import type { Op, PlanImage, Step, StepId } from './step.ts';
@@ -96,11 +96,15 @@ export async function imageConfig(
 /** What `--build-context` says that a name stands for: a place with files, or another image. */
 export function namedContext(
   planner: Planner,
-  name: string,
-): { readonly type: 'files' } | { readonly type: 'image'; readonly reference: string } | undefined {
+  written: string,
+):
+  | { readonly type: 'files'; readonly name: string }
+  | { readonly type: 'image'; readonly reference: string }
+  | undefined {
   const { buildContexts } = planner.options;
+  const name = contextName(written);
   const value = Object.hasOwn(buildContexts, name) ? buildContexts[name] : undefined;
   if (value === undefined) return undefined;
   const image = /^docker-image:\/\/(.*)$/s.exec(value);
-  return image === null ? { type: 'files' } : { type: 'image', reference: image[1]! };
+  return image === null ? { type: 'files', name } : { type: 'image', reference: image[1]! };
 }

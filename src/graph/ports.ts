@@ -10,22 +10,28 @@ export function exposedPorts(word: string): string[] {
   const protocol = (protocolWord || 'tcp').toLowerCase();
   if (more.length > 0 || !PROTOCOLS.has(protocol))
     throw invalid(word, `unknown protocol ${JSON.stringify(protocolWord)}`);
-  const [first, last] = portRange(word, withoutHost(word, ports));
+  const { host, container } = splitHost(word, ports);
+  const [first, last] = portRange(word, container);
+  if (host) checkHostRange(word, portRange(word, host), last - first);
   return Array.from({ length: last - first + 1 }, (_, offset) => `${first + offset}/${protocol}`);
 }
 
 /** `[ip:][hostPort:]containerPort`: what comes before the last colon has no meaning here, but has to be right. */
-function withoutHost(word: string, text: string): string {
+function splitHost(word: string, text: string): { host: string | undefined; container: string } {
   const [, ip, host, container] = /^(?:(?:(\[[^\]]*\]|[^:]*):)?([^:]*):)?([^:]*)$/.exec(text) ?? [];
   if (container === undefined) throw invalid(word, 'too many colons');
-  if (host) portRange(word, host);
   if (ip && isIP(ip.replace(/^\[|\]$/g, '')) === 0)
     throw invalid(word, `${JSON.stringify(ip)} is not an IP address`);
-  return container;
+  return { host, container };
+}
+
+/** Several ports of the host may stand for one of the container. */
+function checkHostRange(word: string, [first, last]: [number, number], span: number): void {
+  if (span > 0 && last - first !== span) throw invalid(word, 'the ranges differ in length');
 }
 
 function portRange(word: string, text: string): [number, number] {
-  const match = /^(\d+)(?:-(\d+))?$/.exec(text);
+  const match = /^\+?(\d+)(?:-\+?(\d+))?$/.exec(text);
   if (match === null) throw invalid(word, 'not a port or a range of ports');
   const first = Number(match[1]);
   const last = match[2] === undefined ? first : Number(match[2]);

@@ -1,13 +1,11 @@
-/** STOPSIGNAL: a number, or a name with or without `SIG`, as Linux knows them. */
+/** STOPSIGNAL: any number but 0, as in the engine, or a name with or without `SIG`, as Linux knows them. */
 import { constants } from 'node:os';
 import { TsbuildError } from '../errors.ts';
 
-const MAX_SIGNAL = 64;
-
 /** @throws TsbuildError `DOCKERFILE_PARSE` if nothing can be sent under that name. */
 export function checkSignal(text: string): void {
-  if (/^\d+$/.test(text)) {
-    if (Number(text) > 0 && Number(text) <= MAX_SIGNAL) return;
+  if (/^[+-]?\d+$/.test(text)) {
+    if (Number(text) !== 0 && Math.abs(Number(text)) < 2 ** 63) return;
   } else {
     const name = `SIG${text.toUpperCase().replace(/^SIG/, '')}`;
     if (name in constants.signals || name === 'SIGCLD') return;

@@ -33,7 +33,7 @@ export async function startFrom(
     const context = namedContext(planner, named)!;
     return context.type === 'image'
       ? fromImage(planner, stage, context.reference)
-      : fromContext(planner, stage, named);
+      : fromContext(planner, stage, context.name);
   }
   const earlier = findBaseStage(planner.stages, base, stage.index);
   if (earlier !== undefined)

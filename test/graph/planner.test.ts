@@ -292,6 +292,13 @@ describe('the history', () => {
     expect(historyOf(result)).toEqual([String.raw`CMD ["a\"b" "\a\v\x01" "\n\t" "\\u0007" "é"]`]);
   });
 
+  it('shows the ports of EXPOSE in the order of its words', async () => {
+    const result = await plan('FROM busybox\nEXPOSE 80 8/udp 65535 65534-65535/udp 80');
+    expect(historyOf(result)).toEqual([
+      'EXPOSE [65534/udp 65535/udp 65535/tcp 8/udp 80/tcp 80/tcp]',
+    ]);
+  });
+
   it('has nothing for ONBUILD', async () => {
     expect(historyOf(await plan('FROM busybox\nONBUILD RUN a'))).toEqual([]);
   });
