@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline, type Readable, Transform } from 'node:stream';
-import { TsbuildError } from '../errors.ts';
+import { isTsbuildError, TsbuildError } from '../errors.ts';
 import type { EventSink } from '../events.ts';
 import { writeFully } from '../host/atomic-file.ts';
 import { diskError } from '../host/disk-error.ts';
@@ -44,9 +44,12 @@ export async function pullLayer(pull: LayerPull): Promise<boolean> {
   if (!present) {
     // Either verifies digest and size.
     const from = here ? store : source;
-    await receive(pull, compression, !here, () =>
-      from.fetch(layer, { signal, onProgress: transfer.moved }),
-    );
+    const open = () => from.fetch(layer, { signal, onProgress: transfer.moved });
+    try {
+      await receive(pull, compression, !here, open);
+    } catch (error) {
+      throw here ? error : withPlace(error, pull);
+    }
   }
   noteLayerBlob(
     store,
@@ -56,6 +59,15 @@ export async function pullLayer(pull: LayerPull): Promise<boolean> {
   );
   transfer.done(here ? 'exists' : undefined);
   return !here;
+}
+
+/** What is wrong with the content itself was found by those who do not know where it came from. */
+function withPlace(error: unknown, { layer, reference }: LayerPull): unknown {
+  if (!isTsbuildError(error) || error.message.includes(reference.registry)) return error;
+  if (error.code !== 'ARCHIVE' && error.code !== 'DIGEST_MISMATCH') return error;
+  const where = `${reference.registry}/${reference.repository}`;
+  const message = `pull layer ${layer.digest} from ${where}: ${error.message}`;
+  return new TsbuildError(error.code, message, { cause: error });
 }
 
 /** Whether both forms are here, and known to be of one layer: a manifest could name any two that are. */

@@ -79,6 +79,7 @@ export function createTransport(options: TransportOptions): Transport {
         signal: eitherSignal(request.signal, sending.signal) ?? null,
       });
       reached.add(request.url.origin);
+      delete pool.alert;
       // Whoever reads it learns of its failure; one that is dropped unread must not take the process down.
       answer.body.on('error', () => {});
       return {

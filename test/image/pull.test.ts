@@ -247,7 +247,10 @@ test('a configuration that lies about a layer is found out', async () => {
     diffIDs: layers.map(({ diffID }) => diffID).reverse(),
   });
   const store = newStore();
-  await expect(pull(registry, store)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  await expect(pull(registry, store)).rejects.toMatchObject({
+    code: 'DIGEST_MISMATCH',
+    message: expect.stringMatching(`^pull layer sha256:\\w{64} from ${registry.host}/team/app: `),
+  });
   // Also when all of it is in the store already, under the names that it should have.
   await pull(registry, store, { name: 'team/app:honest' });
   await expect(pull(registry, store)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
