@@ -2,7 +2,13 @@
 import { rmSync } from 'node:fs';
 import type { HostNode } from './context/directory.ts';
 import { hashFiles } from './context/hash-files.ts';
-import { type OpenedContext, openMainContext, openNamedContext } from './context/sources.ts';
+import { openKnownDownloads } from './context/known-downloads.ts';
+import {
+  checkNamedContext,
+  type OpenedContext,
+  openMainContext,
+  openNamedContext,
+} from './context/sources.ts';
 import { openStatCache, type StatCache } from './context/stat-cache.ts';
 import type { Environment } from './environment.ts';
 import type { OperationContext } from './operation.ts';
@@ -37,21 +43,27 @@ export async function openBuildInputs(
     return directory;
   };
   const { stdin, dockerfile: file, dockerfileText } = options;
+  const downloads = openKnownDownloads(store.path('downloads'));
   const sources = {
     temp,
     env,
     fetch,
+    downloads,
     workdir: environment.workdir,
     signal,
     ...(stdin ? { stdin } : {}),
   };
+  for (const [name, value] of Object.entries(options.buildContexts ?? {})) {
+    checkNamedContext(name, value, environment.workdir);
+  }
   const main = await openMainContext({
     ...sources,
     context: options.context,
+    keepGitDirectory: keepsGitDirectory(options),
     ...(file === undefined ? {} : { dockerfile: file }),
     ...(dockerfileText === undefined ? {} : { dockerfileText }),
   });
-  const copySources = createCopySources({ tempDir: () => store.tempDir(), fetch, env });
+  const copySources = createCopySources({ tempDir: () => store.tempDir(), fetch, downloads, env });
   const caches = new Map<string, StatCache>();
   const remember = ({ tree, directory }: OpenedContext): FileTree => {
     if (directory !== undefined && !caches.has(directory)) {
@@ -87,6 +99,10 @@ export async function openBuildInputs(
       for (const directory of temps) rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+function keepsGitDirectory({ buildArgs = {} }: BuildOptions): boolean {
+  return /^(1|t|true)$/i.test(buildArgs.BUILDKIT_CONTEXT_KEEP_GIT_DIR ?? '');
 }
 
 /** One cache for files of any context: each context remembers its own. */

@@ -10,7 +10,7 @@ import { platformArgs } from './graph/platform-args.ts';
 import { exposedPorts } from './graph/ports.ts';
 import { checkSignal } from './graph/signals.ts';
 import { hostPlatform, type Platform, parsePlatform } from './oci/platform.ts';
-import { formatReference, parseReference } from './oci/reference.ts';
+import { contextName, formatReference, parseReference } from './oci/reference.ts';
 import type { OperationContext } from './operation.ts';
 import type { BuildOptions } from './options.ts';
 
@@ -37,12 +37,13 @@ export function runChecks(
     isIgnored: inputs.isIgnored,
     isImageName,
     parsePlatform: (text) => parsePlatform(text),
-    async resolveImage(name, own) {
+    async resolveImage(written, own) {
+      const name = contextName(written);
       // Files, not an image: they bring no configuration.
       if (Object.hasOwn(buildContexts, name) && !buildContexts[name]!.startsWith('docker-image://'))
         return {};
       const reference = formatReference(
-        parseReference(buildContexts[name]?.slice('docker-image://'.length) ?? name),
+        parseReference(buildContexts[name]?.slice('docker-image://'.length) ?? written),
       );
       const wanted = own === undefined ? platform : parsePlatform(own);
       return (await bases.resolve({ reference, platform: wanted })).config.config ?? {};

@@ -13,7 +13,7 @@ import { blobFiles, layerFiles } from './store/gc.ts';
 import type { Store } from './store/store.ts';
 
 const DAY = 24 * 3600 * 1000;
-/** Of a cache record that no build has asked for. */
+/** Of a cache record, and of a download, that no build has asked for. */
 const KEEP_DAYS = 7;
 /** Of what is known about the files of a context: it is small, and costly to learn again. */
 const KEEP_CONTEXT_DAYS = 30;
@@ -70,10 +70,15 @@ function* needlessFiles(store: Store, { all, olderThan }: PruneOptions): Generat
     // A cache mount that was being made when its executor was killed is a `.new` one.
     if (everything || file.endsWith('.new')) yield file;
   }
-  const oldest = Date.now() - KEEP_CONTEXT_DAYS * DAY;
-  for (const file of listFiles(store.path('contexts'))) {
-    const stat = fs.lstatSync(file, { throwIfNoEntry: false });
-    if (everything || (stat !== undefined && stat.mtimeMs < oldest)) yield file;
+  for (const [name, days] of Object.entries({
+    contexts: KEEP_CONTEXT_DAYS,
+    downloads: KEEP_DAYS,
+  })) {
+    for (const file of listFiles(store.path(name))) {
+      const stat = fs.lstatSync(file, { throwIfNoEntry: false });
+      const isOld = stat !== undefined && stat.mtimeMs < Date.now() - days * DAY;
+      if (everything || isOld) yield file;
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 /** The flags of `build`, and what they say as the API's options. */
 import { TsbuildError } from '../errors.ts';
-import { contextName } from '../oci/reference.ts';
+import { contextName, parseReference } from '../oci/reference.ts';
 import type { BuildOptions, NetworkMode, OutputOptions, SecretSource } from '../options.ts';
 import type { OutputStream } from './command.ts';
 import { type FlagTable, type FlagValues, usage } from './flags.ts';
@@ -169,6 +169,8 @@ function buildContexts(entries: readonly string[]): Record<string, string> {
       if (name === '' || !source) {
         throw usage(`flag --build-context: ${JSON.stringify(entry)} is not NAME=SOURCE`);
       }
+      // Refuses what no FROM could name.
+      parseReference(name);
       return [contextName(name), source];
     }),
   );

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { TsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import type { FileNode } from '../tree/file-tree.ts';
+import type { KnownDownload, KnownDownloads } from './known-downloads.ts';
 import { redactUrl } from './location.ts';
 
 export interface DownloadOptions {
@@ -16,25 +17,69 @@ export interface DownloadOptions {
   readonly fetch: typeof globalThis.fetch;
   /** `sha256:…`, `sha384:…` or `sha512:…` that the bytes must have. */
   readonly checksum?: string;
+  /** What earlier builds downloaded. */
+  readonly known?: KnownDownloads;
   readonly signal?: AbortSignal;
 }
 
 const CHECKSUM_LENGTHS: Readonly<Record<string, number>> = { sha256: 64, sha384: 96, sha512: 128 };
 
 /**
- * The file that `url` names. As the engine has it: of root alone to read and write, with the time of `Last-Modified`,
- * else 1970.
+ * The file that `url` names: as known, if the server says that this is still so. As the engine has it: of root alone to read
+ * and write, with the time of `Last-Modified`, else 1970.
  * @throws TsbuildError `NETWORK`, `DIGEST_MISMATCH`, `USAGE` for a malformed checksum, `DISK_FULL`
  */
 export async function download(url: string, options: DownloadOptions): Promise<FileNode> {
-  const { signal, checksum } = options;
-  const expected = checksum === undefined ? undefined : parseChecksum(checksum);
-  const response = await request(url, options);
+  const expected = options.checksum === undefined ? undefined : parseChecksum(options.checksum);
+  const known = options.known?.find(url);
+  // What is known must be what is asked for: by its sha256 that can be told.
+  const usable =
+    known !== undefined &&
+    (expected === undefined || (expected.algorithm === 'sha256' && expected.hex === known.sha256));
+  const response = await request(url, options, usable ? conditionsOf(known) : {});
+  if (usable && isSame(response, known)) {
+    await response.body?.cancel();
+    return toNode(known.file, known);
+  }
   const file = path.join(fs.mkdtempSync(path.join(options.directory, 'download-')), 'file');
-  const hash = createHash(expected?.algorithm ?? 'sha256');
+  const sha256 = await receive(url, response, file, { ...options, expected });
+  const etag = response.headers.get('etag');
+  const lastModified = response.headers.get('last-modified');
+  const seen = {
+    ...(etag === null ? {} : { etag }),
+    ...(lastModified === null ? {} : { lastModified }),
+    sha256,
+    size: fs.statSync(file).size,
+  };
+  return toNode(options.known?.keep(url, file, seen) ?? file, seen);
+}
+
+function conditionsOf({ etag, lastModified }: KnownDownload): Record<string, string> {
+  if (etag !== undefined) return { 'if-none-match': etag };
+  return lastModified === undefined ? {} : { 'if-modified-since': lastModified };
+}
+
+/** Some servers send a file again with the validator that they were asked about. */
+function isSame({ status, headers }: Response, { etag }: KnownDownload): boolean {
+  return status === 304 || (etag !== undefined && headers.get('etag') === etag);
+}
+
+interface Checksum {
+  readonly algorithm: string;
+  readonly hex: string;
+}
+
+/** Writes the answer's bytes, and returns their sha256 in hex. */
+async function receive(
+  url: string,
+  response: Response,
+  file: string,
+  { signal, expected }: DownloadOptions & { readonly expected: Checksum | undefined },
+): Promise<string> {
+  const hashes = ['sha256', expected?.algorithm ?? 'sha256'].map((name) => createHash(name));
   const hashing = new Transform({
     transform(chunk, _encoding, done) {
-      hash.update(chunk);
+      for (const hash of hashes) hash.update(chunk);
       done(null, chunk);
     },
   });
@@ -46,15 +91,16 @@ export async function download(url: string, options: DownloadOptions): Promise<F
     signal?.throwIfAborted();
     throw unreachable(url, error);
   }
-  const hex = hash.digest('hex');
+  const [sha256, hex] = hashes.map((hash) => hash.digest('hex'));
   if (expected !== undefined && hex !== expected.hex) {
+    const { algorithm, hex: wanted } = expected;
     throw new TsbuildError(
       'DIGEST_MISMATCH',
-      `download ${redactUrl(url)}: it has ${expected.algorithm}:${hex}, not ${checksum}`,
+      `download ${redactUrl(url)}: it has ${algorithm}:${hex}, not ${algorithm}:${wanted}`,
       { hint: 'If the file was meant to change, put its new digest into --checksum.' },
     );
   }
-  return toNode(file, response, expected === undefined ? hex : undefined);
+  return sha256!;
 }
 
 /** The file's name as ADD has it: the last part of the URL's path. */
@@ -70,14 +116,19 @@ export function downloadName(url: string): string {
   return path.posix.basename(decoded) || '__unnamed__';
 }
 
-async function request(url: string, { fetch, signal }: DownloadOptions): Promise<Response> {
+async function request(
+  url: string,
+  { fetch, signal }: DownloadOptions,
+  headers: Record<string, string>,
+): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(url, signal === undefined ? {} : { signal });
+    response = await fetch(url, { headers, ...(signal === undefined ? {} : { signal }) });
   } catch (error) {
     signal?.throwIfAborted();
     throw unreachable(url, error);
   }
+  if (response.status === 304 && Object.keys(headers).length > 0) return response;
   if (response.ok && response.body !== null) return response;
   await response.body?.cancel();
   throw new TsbuildError('NETWORK', `download ${redactUrl(url)}: status ${response.status}`, {
@@ -85,9 +136,8 @@ async function request(url: string, { fetch, signal }: DownloadOptions): Promise
   });
 }
 
-function toNode(file: string, response: Response, sha256: string | undefined): FileNode {
-  const { size } = fs.statSync(file);
-  const modified = Date.parse(response.headers.get('last-modified') ?? '');
+function toNode(file: string, { sha256, size, lastModified }: KnownDownload): FileNode {
+  const modified = Date.parse(lastModified ?? '');
   return {
     type: 'file',
     mode: 0o600,
@@ -96,11 +146,11 @@ function toNode(file: string, response: Response, sha256: string | undefined): F
     size,
     mtime: Number.isNaN(modified) ? 0n : BigInt(modified) * 1_000_000n,
     content: { file, offset: 0, size },
-    ...(sha256 === undefined ? {} : { sha256 }),
+    sha256,
   };
 }
 
-function parseChecksum(text: string): { algorithm: string; hex: string } {
+function parseChecksum(text: string): Checksum {
   const [, algorithm = '', hex = ''] = /^([a-z0-9]+):([0-9a-f]+)$/.exec(text) ?? [];
   if (hex.length === 0 || CHECKSUM_LENGTHS[algorithm] !== hex.length) {
     throw new TsbuildError('USAGE', `--checksum=${text}: not a digest`, {

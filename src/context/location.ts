@@ -16,7 +16,7 @@ export interface GitReference {
   readonly subdirectory?: string;
   /** The commit, or its first digits, that `ref` has to be. */
   readonly checksum?: string;
-  readonly keepGitDirectory?: boolean;
+  readonly keepGitDirectory?: boolean | undefined;
   readonly submodules?: boolean;
 }
 

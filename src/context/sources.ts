@@ -14,6 +14,7 @@ import { readIgnoreRules, whyIgnored } from './dockerignore.ts';
 import { download } from './download.ts';
 import { archiveTree } from './extract.ts';
 import { checkOut } from './git.ts';
+import type { KnownDownloads } from './known-downloads.ts';
 import { type ContextLocation, parseContextLocation } from './location.ts';
 
 export interface SourceOptions {
@@ -21,9 +22,12 @@ export interface SourceOptions {
   readonly temp: () => string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly fetch: typeof globalThis.fetch;
+  readonly downloads?: KnownDownloads;
   readonly stdin?: Readable;
   /** What relative paths begin at. */
   readonly workdir: string;
+  /** Of a git repository, unless its URL says otherwise. */
+  readonly keepGitDirectory?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -94,6 +98,19 @@ export async function openNamedContext(
   return { tree: openDirectory(directory, readIgnoreRules(directory)), directory };
 }
 
+/**
+ * Refuses a context that is a directory which does not exist, be it needed or not.
+ * @throws TsbuildError `CONTEXT`
+ */
+export function checkNamedContext(name: string, value: string, workdir: string): void {
+  if (/^[a-z-]+:\/\//.test(value)) return;
+  const location = parseContextLocation(value);
+  if (location.type !== 'directory') return;
+  const directory = path.resolve(workdir, location.path);
+  if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;
+  throw new TsbuildError('CONTEXT', `read context ${name}: ${directory} is no directory`);
+}
+
 async function openMainDirectory(where: string, options: MainContextOptions): Promise<MainContext> {
   const directory = path.resolve(options.workdir, where);
   const given = await givenDockerfile(options);
@@ -113,7 +130,8 @@ async function openRemote(
   const { env, signal } = options;
   if (location.type === 'git') {
     const gitOptions = { env, directory: options.temp(), ...(signal ? { signal } : {}) };
-    return { tree: await checkOut(location.reference, gitOptions) };
+    const reference = { keepGitDirectory: options.keepGitDirectory, ...location.reference };
+    return { tree: await checkOut(reference, gitOptions) };
   }
   const file =
     location.type === 'http' ? await downloadTo(location.url, options) : await spool(options);
@@ -122,8 +140,13 @@ async function openRemote(
   return { tree: location.type === 'http' ? fileTree(DOWNLOADED, file) : EMPTY_TREE, file };
 }
 
-function downloadTo(url: string, { temp, fetch, signal }: SourceOptions): Promise<FileNode> {
-  return download(url, { directory: temp(), fetch, ...(signal ? { signal } : {}) });
+function downloadTo(url: string, options: SourceOptions): Promise<FileNode> {
+  const { temp, fetch, downloads: known, signal } = options;
+  return download(url, {
+    ...{ directory: temp(), fetch },
+    ...(known ? { known } : {}),
+    ...(signal ? { signal } : {}),
+  });
 }
 
 /** Keeps what comes on stdin: an archive is read more than once. */

@@ -78,6 +78,15 @@ export function familiarReference(reference: Reference): string {
   return `${name}${tag ? `:${tag}` : ''}${digest ? `@${digest}` : ''}`;
 }
 
+/** The name of a context, for a FROM by any of the forms of one reference. What is no reference is a name as it is. */
+export function contextName(text: string): string {
+  try {
+    return familiarReference(parseReference(text)).replace(/:latest$/, '');
+  } catch {
+    return text;
+  }
+}
+
 function isHex64(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }

@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { type Archive, openArchive } from '../context/archive.ts';
 import { download, downloadName } from '../context/download.ts';
 import { checkOut } from '../context/git.ts';
+import type { KnownDownloads } from '../context/known-downloads.ts';
 import { type GitReference, parseGitReference } from '../context/location.ts';
 import { TsbuildError } from '../errors.ts';
 import type { CopyOp } from '../graph/step.ts';
@@ -12,6 +13,7 @@ export interface CopySourcesOptions {
   /** Makes a private directory, which is removed here. */
   readonly tempDir: () => string;
   readonly fetch: typeof globalThis.fetch;
+  readonly downloads?: KnownDownloads;
   /** Environment of git. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -28,7 +30,12 @@ export interface CopySources extends AsyncDisposable {
   openArchives(items: readonly CopyItem[], signal: AbortSignal): Promise<OpenedArchives>;
 }
 
-export function createCopySources({ tempDir, fetch, env }: CopySourcesOptions): CopySources {
+export function createCopySources({
+  tempDir,
+  fetch,
+  downloads: known,
+  env,
+}: CopySourcesOptions): CopySources {
   const directories: string[] = [];
   const makeDirectory = (): string => {
     const directory = tempDir();
@@ -46,7 +53,10 @@ export function createCopySources({ tempDir, fetch, env }: CopySourcesOptions): 
         };
       }
       const { checksum } = op;
-      const options = { directory: makeDirectory(), fetch, signal };
+      const options = {
+        ...{ directory: makeDirectory(), fetch, signal },
+        ...(known ? { known } : {}),
+      };
       const node = await download(url, checksum === undefined ? options : { ...options, checksum });
       return { type: 'file', name: downloadName(url), node, unpack: op.unpack === true };
     },

@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { download, downloadName } from '../../src/context/download.ts';
 import { checkOut } from '../../src/context/git.ts';
+import { openKnownDownloads } from '../../src/context/known-downloads.ts';
 import {
   type MainContextOptions,
   openMainContext,
@@ -190,6 +191,103 @@ describe('a URL', () => {
   test('with the right checksum is taken', async () => {
     const url = await serve((_request, response) => response.end('hello'));
     expect(await fetchFrom(`${url}/x`, HELLO)).toMatchObject({ size: 5 });
+  });
+
+  describe('that was downloaded before', () => {
+    /** A server of one file, which answers with what `reply` says, and notes what it was asked. */
+    async function serveFile(reply: { etag?: string; modified?: string; text: string }) {
+      const asked: (string | undefined)[] = [];
+      const url = await serve((request, response) => {
+        const { 'if-none-match': match, 'if-modified-since': since } = request.headers;
+        asked.push(match ?? since);
+        if (reply.etag) response.setHeader('ETag', reply.etag);
+        if (reply.modified) response.setHeader('Last-Modified', reply.modified);
+        const isSame = match === undefined ? since === reply.modified : match === reply.etag;
+        if ((match ?? since) !== undefined && isSame) response.writeHead(304).end();
+        else response.end(reply.text);
+      });
+      return { url: `${url}/file`, asked };
+    }
+    const SUNDAY = 'Sun, 09 Sep 2001 01:46:40 GMT';
+    const fetcher = () => {
+      const known = openKnownDownloads(path.join(tempDirectory(), 'downloads'));
+      return async (url: string, checksum?: string) => {
+        const directory = tempDirectory();
+        const node = await download(url, {
+          ...{ directory, fetch, known },
+          ...(checksum ? { checksum } : {}),
+        });
+        const { file } = node.content as { file: string };
+        return { text: fs.readFileSync(file, 'utf8'), file, node };
+      };
+    };
+
+    test.each([
+      ['its ETag', { etag: '"1"' }, '"1"'],
+      ['its time', { modified: SUNDAY }, SUNDAY],
+      ['its ETag rather than its time', { etag: 'W/"1"', modified: SUNDAY }, 'W/"1"'],
+    ])('is asked for by %s, and not sent again', async (_what, validators, asks) => {
+      const reply = { ...validators, text: 'hello' };
+      const { url, asked } = await serveFile(reply);
+      const get = fetcher();
+      const first = await get(url);
+      // Were this sent, it would be seen.
+      reply.text = 'other';
+      expect(await get(url)).toEqual(first);
+      expect(asked).toEqual([undefined, asks]);
+    });
+
+    test('is sent again when it has changed', async () => {
+      const reply = { etag: '"1"', text: 'one' };
+      const { url } = await serveFile(reply);
+      const get = fetcher();
+      await get(url);
+      Object.assign(reply, { etag: '"2"', text: 'two' });
+      expect((await get(url)).text).toBe('two');
+      expect((await get(url)).text).toBe('two');
+    });
+
+    test('is taken to be the same by an equal ETag, though the server sends it', async () => {
+      const url = await serve((_request, response) => response.setHeader('ETag', '"1"').end('x'));
+      const get = fetcher();
+      const { file } = await get(url);
+      expect((await get(url)).file).toBe(file);
+    });
+
+    test('is sent again where no validator came with it', async () => {
+      const { url, asked } = await serveFile({ text: 'hello' });
+      const get = fetcher();
+      await get(url);
+      await get(url);
+      expect(asked).toEqual([undefined, undefined]);
+    });
+
+    test('is not trusted against a checksum', async () => {
+      const reply = { etag: '"1"', text: 'other' };
+      const { url, asked } = await serveFile(reply);
+      const get = fetcher();
+      await get(url);
+      reply.text = 'hello';
+      expect((await get(url, HELLO)).text).toBe('hello');
+      expect(asked).toEqual([undefined, undefined]);
+      await get(url, HELLO);
+      expect(asked.at(-1)).toBe('"1"');
+    });
+
+    test.each([
+      ['is gone', (file: string) => fs.rmSync(file)],
+      ['is cut off', (file: string) => fs.truncateSync(file, 1)],
+      [
+        'is not described any more',
+        (file: string) => fs.writeFileSync(`${file.slice(0, -65)}.json`, '{'),
+      ],
+    ])('is fetched where the kept file %s', async (_what, damage) => {
+      const { url, asked } = await serveFile({ etag: '"1"', text: 'hello' });
+      const get = fetcher();
+      damage((await get(url)).file);
+      expect((await get(url)).text).toBe('hello');
+      expect(asked).toEqual([undefined, undefined]);
+    });
   });
 
   test.each([
