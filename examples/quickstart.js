@@ -19,7 +19,7 @@ try {
 }
 
 function main() {
-  heading('What tsbuild needs: runc, a static busybox, Node modules');
+  heading('What tsbuild needs: crun, a static busybox, Node modules');
   ensurePackages(RUN_PACKAGES);
   ensureModules();
   heading('tsbuild itself');

@@ -63,6 +63,7 @@ export async function performBuild(
     resolveImage: async (image) => (await bases.resolve(image)).config,
   });
   const platform = targetPlatforms(options)[0]!;
+  if (options.noCache) warmExecutor(plan, environment);
   const checks = runChecks(options, { inputs, bases, platform, neededOnly: true });
   await tellWarnings(operation, checks);
   await lease;
@@ -75,6 +76,8 @@ export async function performBuild(
     ssh,
     sourceDateEpoch,
   });
+  // Nothing more is to be run: its process may end while the image is put together and goes out.
+  if (scheduled.cached < scheduled.total) (await environment.executor()).rest();
   inputs.save();
   const assembled = assembleAll(environment, plan, images, scheduled, sourceDateEpoch);
   const { annotateImage, writeOutputs } = await import('./outputs.ts');
@@ -155,9 +158,7 @@ function runPlan(plan: Plan, images: readonly Image[], parts: BuildParts): Promi
       treeOf: stackTree,
       emit: operation.emit,
       signal: operation.signal,
-      onMiss: () => {
-        if (hasRun(plan)) void environment.executor().then((executor) => executor.warm());
-      },
+      onMiss: () => warmExecutor(plan, environment),
       // Steps wait for disks and networks as much as they compute.
       parallelism: options.parallelism ?? Math.max(4, environment.cores * 2),
       now: () =>
@@ -166,8 +167,10 @@ function runPlan(plan: Plan, images: readonly Image[], parts: BuildParts): Promi
   );
 }
 
-function hasRun(plan: Plan): boolean {
-  return [...plan.steps.values()].some((step) => step.op.type === 'run');
+/** What executes RUNs starts while their inputs are prepared. */
+function warmExecutor(plan: Plan, environment: Environment): void {
+  const hasRun = [...plan.steps.values()].some((step) => step.op.type === 'run');
+  if (hasRun) void environment.executor().then((executor) => executor.warm());
 }
 
 /** One image, or an index of one for each platform. */

@@ -111,11 +111,15 @@ export type BuildEventOf<T extends BuildEvent['type']> = Extract<BuildEvent, { t
 export type EventSink = (event: BuildEvent) => void;
 
 /** Begins a span; the function that it returns ends it. */
-export function startSpan(events: EventSink, name: SpanName, step?: string): () => void {
+export function startSpan(
+  report: (span: BuildEventOf<'span'>) => void,
+  name: SpanName,
+  step?: string,
+): () => void {
   const since = epochNow();
   return () => {
     const milliseconds = epochNow() - since;
-    events({ type: 'span', name, ...(step === undefined ? {} : { step }), since, milliseconds });
+    report({ type: 'span', name, ...(step === undefined ? {} : { step }), since, milliseconds });
   };
 }
 

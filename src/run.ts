@@ -28,10 +28,11 @@ export async function performRun(
   await using environment = openEnvironment(options, (message) =>
     emit({ type: 'warning', message }),
   );
-  await using _name = await takeName(environment, options.name);
-  await using _lease = await useStore(environment.store, signal);
+  // It needs longer to start than all that follows here.
   const executor = await environment.executor();
   executor.warm();
+  await using _name = await takeName(environment, options.name);
+  await using _lease = await useStore(environment.store, signal);
   const image = await findOrPull(environment, options, operation);
   const id = randomBytes(32).toString('hex');
   control.kill = (name) => executor.kill(id, name);

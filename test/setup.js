@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What tsbuild itself uses to run steps, and what a base image is made of. */
-export const RUN_PACKAGES = ['runc', 'busybox-static', 'uidmap', 'ca-certificates'];
+export const RUN_PACKAGES = ['crun', 'runc', 'busybox-static', 'uidmap', 'ca-certificates'];
 
 /** What the tests compare with and test against. */
 export const TEST_PACKAGES = [

@@ -1,6 +1,7 @@
 /**
  * Removes files that nobody needs, in a process of its own: thousands of them would hold up the requests that run.
  */
+import { existsSync } from 'node:fs';
 import { TsbuildError } from '../errors.ts';
 import { runCommand } from '../host/process.ts';
 
@@ -31,8 +32,9 @@ export function createCleaner(paths: readonly string[], searchPath: string): Cle
 }
 
 /** What could not be removed is tried again by the next executor. */
-function remove(paths: readonly string[], searchPath: string): Promise<void> {
-  return removeFiles(paths, searchPath).catch(() => {});
+async function remove(paths: readonly string[], searchPath: string): Promise<void> {
+  const there = paths.filter((path) => existsSync(path));
+  if (there.length > 0) await removeFiles(there, searchPath).catch(() => {});
 }
 
 /** @throws TsbuildError `EXECUTOR` with what `rm` says */

@@ -14,6 +14,7 @@ import type { Executor, ExecutorOptions } from './protocol.ts';
 
 export function createExecutor(options: ExecutorOptions): Executor {
   let current: Promise<Connection> | undefined;
+  const stopping: Promise<void>[] = [];
   const connection = (): Promise<Connection> => {
     if (current !== undefined) return current;
     const opened = open(options, () => {
@@ -34,9 +35,17 @@ export function createExecutor(options: ExecutorOptions): Executor {
       connection().catch(() => {});
     },
     remove: async (paths) => (await connection()).remove(paths),
-    [Symbol.asyncDispose]: async () => {
-      const live = await current?.catch(() => undefined);
-      await live?.stop();
+    rest: () => {
+      const stopped = current?.then(
+        (live) => live.stop(),
+        () => {},
+      );
+      current = undefined;
+      if (stopped !== undefined) stopping.push(stopped);
+    },
+    async [Symbol.asyncDispose]() {
+      this.rest();
+      await Promise.all(stopping);
     },
   };
 }
@@ -56,7 +65,9 @@ async function open(options: ExecutorOptions, onEnd: () => void): Promise<Connec
     const stale = staleTemp(store.path('tmp'));
     const session = { home: store.home, directory, stale, searchPath };
     const form = parseMountForm(options.env?.TSBUILD_MOUNT_FORM);
-    live.send({ type: 'init', session: { ...session, ...form } });
+    const runtime = options.env?.TSBUILD_RUNTIME;
+    const wanted = runtime === undefined ? {} : { runtime };
+    live.send({ type: 'init', session: { ...session, ...form, ...wanted } });
     return live;
   } catch (error) {
     end();

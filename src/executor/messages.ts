@@ -37,4 +37,6 @@ export interface Session {
   /** How layers become root filesystems; otherwise it is found out what works. */
   readonly snapshots?: 'copy';
   readonly forms?: readonly MountForm[];
+  /** Name of the OCI runtime; otherwise the best that there is. */
+  readonly runtime?: string;
 }

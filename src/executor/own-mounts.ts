@@ -28,14 +28,21 @@ export function mountPrivate(directory: string): void {
 }
 
 /**
- * Containers get no cgroup of their own, see runtime/runtime.ts. runc makes one where it can, finds the hierarchies
- * wherever they are mounted, and fails if none is. So it shall see one that nobody can write to: that of version 2,
- * which every kernel has. Flags of a mount of its own, since those of the filesystem would be everybody's.
+ * Containers get no cgroup of their own, see runtime/runtime.ts. Yet runtimes look for the hierarchies. runc makes a
+ * group where it can, wherever they are mounted, and fails if none is; crun fails unless there is just one. So they
+ * shall see one that nobody can write to: that of version 2, which every kernel has.
  */
 export function hideCgroups(): void {
-  for (const point of cgroupMounts().reverse()) tryTo(() => umount(point, MNT_DETACH));
+  const mounts = cgroupMounts();
+  const unified = mounts.find(({ type }) => type === 'cgroup2');
+  for (const { point } of mounts.toReversed()) {
+    if (point !== CGROUPS && point !== unified?.point) tryTo(() => umount(point, MNT_DETACH));
+  }
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  tryTo(() => mount('cgroup2', CGROUPS, 'cgroup2', flags));
+  // To bind takes microseconds, and to mount anew, ten milliseconds.
+  if (unified === undefined) tryTo(() => mount('cgroup2', CGROUPS, 'cgroup2', flags));
+  else if (unified.point !== CGROUPS) tryTo(() => mount(unified.point, CGROUPS, '', MS_BIND));
+  // Flags of a mount of its own, since those of the filesystem would be everybody's.
   tryTo(() => mount('', CGROUPS, '', MS_BIND | MS_REMOUNT | MS_RDONLY | flags));
 }
 

@@ -1,9 +1,10 @@
 /**
  * What the build process and the executor say to each other: plain data over Node's IPC channel with structured
  * clone. The executor is one child process in its own mount and pid namespace (and, without root, its own user
- * namespace). It mounts, runs runc, and turns the overlay's upper directory into a layer. When either side dies, by
+ * namespace). It mounts, runs containers, and turns the overlay's upper directory into a layer. When either side dies, by
  * any signal, the kernel drops the mounts and kills the containers.
  */
+import type { Span } from '../events.ts';
 import type { Layer } from '../layer/layer.ts';
 
 /** Something mounted into the container. Sources are host paths, or layers that the executor mounts as a view. */
@@ -111,6 +112,8 @@ export interface ExecResult {
   readonly exitCode: number;
   readonly signal?: string;
   readonly oomKilled?: boolean;
+  /** Where the time went. */
+  readonly spans: readonly Span[];
   /** With `commit`, when the status was 0 and something changed. Already in the store. */
   readonly layer?: Layer;
 }
@@ -131,6 +134,8 @@ export interface Executor extends AsyncDisposable {
   kill(id: string, signal: NodeJS.Signals): void;
   /** Starts the process ahead of the first `run`, so that its start overlaps other work. Never rejects. */
   warm(): void;
+  /** Lets the process clear up and end while the caller does other things. A later call starts another. */
+  rest(): void;
   /**
    * Removes files and directories with all that is in them, whoever's they are: without root, what containers wrote
    * belongs to ids that only the executor's user namespace can act for. @throws TsbuildError `EXECUTOR`,
@@ -145,9 +150,9 @@ export interface ExecutorOptions {
   /** File of the executor's entry (`dist/executor.cjs`). */
   readonly entry: string;
   /**
-   * Of it, `PATH` is used, to find runc and the tools that make namespaces; without it, the usual directories are.
-   * And `TSBUILD_MOUNT_FORM`, for tests: `erofs`, `erofs-loop`, `directory` or `copy` instead of the best that works
-   * here.
+   * Of it, `PATH` is used, to find the OCI runtime and the tools that make namespaces; without it, the usual directories
+   * are. `TSBUILD_RUNTIME` says which runtime: `crun` or `runc`. And, for tests, `TSBUILD_MOUNT_FORM`: `erofs`,
+   * `erofs-loop`, `directory` or `copy` instead of the best that works here.
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** For what deserves to be told: a fallback to a slower form, an old kernel. */

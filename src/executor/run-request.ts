@@ -1,11 +1,18 @@
-/** One request from its layers to its result: mount, run, see what changed, clear up. */
+/** One request from its layers to its result, and beyond: mount, run, see what changed, answer, clear up. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Span, type SpanName, startSpan } from '../events.ts';
 import type { Layer } from '../layer/layer.ts';
 import type { Cgroup } from '../runtime/cgroup.ts';
 import { makeDevices, NO_DEVICES } from '../runtime/devices.ts';
-import type { Abilities, ContainerIO, ContainerSpec, Runtime } from '../runtime/runtime.ts';
-import { runtimeConfig } from '../runtime/spec.ts';
+import type {
+  Abilities,
+  ContainerExit,
+  ContainerIO,
+  ContainerSpec,
+  Runtime,
+} from '../runtime/runtime.ts';
+import { type FilterOf, runtimeConfig } from '../runtime/spec.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
 import { terminalOf } from './container-io.ts';
 import { type LayersView, type PreparedMount, prepareMounts } from './container-mounts.ts';
@@ -21,6 +28,8 @@ export interface Workshop {
   readonly abilities: Abilities;
   readonly snapshots: Snapshotter;
   readonly runtime: Runtime;
+  /** For a runtime that takes filters, see `runtimeConfig`. */
+  readonly filterOf?: FilterOf;
   /** Directories that overlay can use as lower ones, for layers, bottom first. */
   readonly lowersOf: (layers: readonly Layer[]) => Promise<readonly string[]>;
   /** Says that there may be much to commit soon. Returns a function that takes it back. */
@@ -41,14 +50,19 @@ export interface RunCall {
   readonly key: string;
   readonly signal: AbortSignal;
   readonly onOutput: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => Promise<void>;
+  /** Called once unless the request fails, while there is still something to be cleared up: nobody waits for that. */
+  readonly onResult: (result: ExecResult) => Promise<void>;
 }
 
 export async function runRequest(
   workshop: Workshop,
   request: ExecRequest,
   call: RunCall,
-): Promise<ExecResult> {
+): Promise<void> {
   const { snapshots } = workshop;
+  const spans: Span[] = [];
+  const measure = (name: SpanName) => startSpan((span) => spans.push(span), name);
+  const endMount = measure('mount');
   const lowers = await workshop.lowersOf(request.layers);
   const views = await layersOfMounts(workshop, request);
   call.signal.throwIfAborted();
@@ -70,18 +84,21 @@ export async function runRequest(
     };
     await using ssh = await openSshSockets(request, bundle);
     const mounts = prepareMounts(request, { bundle, mountLayers, sshSockets: ssh.paths });
-    const exit = await runContainer(workshop, {
-      request,
-      call,
-      bundle,
-      root: snapshot.root,
-      mounts,
-    });
-    if (request.commit === undefined || exit.exitCode !== 0) return exit;
+    endMount();
+    const endRun = measure('run');
+    const container = { request, call, bundle, root: snapshot.root, mounts };
+    const exit = await runContainer(workshop, container);
+    endRun();
+    if (request.commit === undefined || exit.exitCode !== 0) {
+      await call.onResult({ ...exit, spans });
+      return;
+    }
+    const endDiff = measure('diff');
     const options = { ...request.commit, signal: call.signal };
     const layer = await workshop.commit(snapshot, request.layers, options);
     call.signal.throwIfAborted();
-    return layer === undefined ? exit : { ...exit, layer };
+    endDiff();
+    await call.onResult({ ...exit, spans, ...(layer === undefined ? {} : { layer }) });
   } finally {
     calmDown?.();
     for (const snapshot of used) snapshots.remove(snapshot);
@@ -115,7 +132,7 @@ interface Container {
   readonly mounts: readonly PreparedMount[];
 }
 
-async function runContainer(workshop: Workshop, container: Container): Promise<ExecResult> {
+async function runContainer(workshop: Workshop, container: Container): Promise<ContainerExit> {
   const { request, call, bundle, root, mounts } = container;
   const points: MountPoint[] = [
     ...['/proc', '/dev', '/sys'].map((target) => ({ target, type: 'directory' as const })),
@@ -128,7 +145,8 @@ async function runContainer(workshop: Workshop, container: Container): Promise<E
     const { rootless } = workshop.abilities;
     const devices = rootless ? NO_DEVICES : makeDevices(join(bundle, 'dev'));
     const spec = { ...specOf(request, root, mounts), devices };
-    writeFileSync(join(bundle, 'config.json'), runtimeConfig(spec, workshop.abilities));
+    const config = runtimeConfig(spec, workshop.abilities, workshop.filterOf);
+    writeFileSync(join(bundle, 'config.json'), config);
     cgroup = workshop.cgroupOf(request, call.key);
     return await workshop.runtime.run(call.key, bundle, {
       ...{ ...call, terminal: spec.terminal !== undefined, io: workshop.ioOf(request) },

@@ -25,6 +25,9 @@ interface ActiveRun {
   readonly ended: Promise<void>;
 }
 
+/** Milliseconds until a container that has just been started is looked for again. */
+const KILL_INTERVAL = 5;
+
 export function serve(channel: Channel): void {
   const runs = new Map<number, ActiveRun>();
   let opening: Promise<Opened> | undefined;
@@ -35,14 +38,22 @@ export function serve(channel: Channel): void {
       channel.send({ type: 'output', run, stream, bytes });
     try {
       const { workshop, cleaner } = await opening!;
-      const result = await runRequest(workshop, request, { key: keyOf(run), signal, onOutput });
-      await channel.send({ type: 'done', run, result });
+      const onResult: RunCall['onResult'] = (result) => channel.send({ type: 'done', run, result });
+      await runRequest(workshop, request, { key: keyOf(run), signal, onOutput, onResult });
       cleaner.clean();
     } catch (error) {
       await channel.send({ type: 'failed', run, error: toPlainError(asOurs(error)) });
     } finally {
       runs.delete(run);
     }
+  };
+  /** A request whose container does not exist yet gets its signal when it does. */
+  const kill = (run: number, signal: NodeJS.Signals): void => {
+    const attempt = ({ workshop }: Pick<Opened, 'workshop'>): void => {
+      if (!runs.has(run) || workshop.runtime.kill(keyOf(run), signal)) return;
+      setTimeout(attempt, KILL_INTERVAL, { workshop });
+    };
+    opening?.then(attempt, () => {});
   };
   const remove = async (run: number, paths: readonly string[]): Promise<void> => {
     try {
@@ -81,13 +92,7 @@ export function serve(channel: Channel): void {
         runs.get(message.run)?.abort.abort();
         break;
       case 'kill':
-        for (const [run, { id }] of runs) {
-          if (id === message.id)
-            opening?.then(
-              ({ workshop }) => workshop.runtime.kill(keyOf(run), message.signal),
-              () => {},
-            );
-        }
+        for (const [run, { id }] of runs) if (id === message.id) kill(run, message.signal);
         break;
       case 'remove':
         void remove(message.run, message.paths);

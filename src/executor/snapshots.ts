@@ -24,15 +24,15 @@ function nothing(): never {
   throw new TypeError('snapshots are made elsewhere');
 }
 
-/** Overlayfs where it works. */
-export function chooseSnapshotter(
+/** Otherwise says what that means. */
+export function overlayWorks(
   places: Omit<SnapshotChoice, 'kind'>,
   onWarning: (message: string) => void,
-): SnapshotChoice {
+): boolean {
   const problem = probeOverlay(places);
-  if (problem === undefined) return { ...places, kind: 'overlay' };
+  if (problem === undefined) return true;
   onWarning(
     `overlayfs does not work here, so each step copies all files of its image: ${problem.message}`,
   );
-  return { ...places, kind: 'copy' };
+  return false;
 }

@@ -1,24 +1,26 @@
 /** Puts together what requests are run with: mounts of this process's own, the snapshotter, the runtime. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { TsbuildError } from '../errors.ts';
-import { findExecutable } from '../host/process.ts';
 import type { Workers } from '../host/workers.ts';
 import { adoptLayer } from '../layer/adopt.ts';
 import type { Layer, WrittenLayer } from '../layer/layer.ts';
-import { adoptDirectory } from '../layer/mountable.ts';
+import { adoptDirectory, type MountForm } from '../layer/mountable.ts';
 import { probeForms } from '../layer/probe-forms.ts';
 import { readAbilities } from '../runtime/abilities.ts';
 import { createCgroup, openCgroupRoots } from '../runtime/cgroup.ts';
+import { chooseRuntime } from '../runtime/choose-runtime.ts';
+import { createCrun } from '../runtime/crun.ts';
 import { createRunc } from '../runtime/runc.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { containerIO } from './container-io.ts';
+import { mountCircumstances, remembered } from './host-facts.ts';
 import { copiedLowers, mountedLowers } from './lowers.ts';
 import type { Session } from './messages.ts';
 import { hideCgroups, mountPrivate } from './own-mounts.ts';
 import type { Workshop } from './run-request.ts';
-import { chooseSnapshotter, openSnapshotter, type SnapshotChoice } from './snapshots.ts';
+import { keptFilters } from './seccomp-filters.ts';
+import { openSnapshotter, overlayWorks, type SnapshotChoice } from './snapshots.ts';
 import { type CommitTask, executorTasks } from './tasks.ts';
 
 /** Milliseconds after which a step is one that may well leave much. */
@@ -33,6 +35,7 @@ export function openWorkshop(
   const abilities = readAbilities();
   const run = join(directory, 'run');
   mountPrivate(run);
+  const runtime = chooseRuntime(searchPath, session.runtime);
   const cgroups = openCgroupRoots();
   hideCgroups();
   const make = (...parts: string[]): string => {
@@ -45,13 +48,16 @@ export function openWorkshop(
     trash: join(directory, 'trash'),
     userXattr: rootless,
   };
-  const choice: SnapshotChoice =
-    session.snapshots === 'copy'
-      ? { ...overlay, kind: 'copy' }
-      : chooseSnapshotter(overlay, onWarning);
   const temp = make(directory, 'temp');
   const places = { home, rootless, mounts: make(run, 'layers'), temp, onWarning };
-  const mountable = { ...places, forms: session.forms ?? probeForms(places) };
+  const circumstances = mountCircumstances(home);
+  const fact = (name: string, find: () => string | undefined): string | undefined =>
+    remembered(join(home, 'host', name), circumstances, find);
+  const overlayOrNot = () => (overlayWorks(overlay, onWarning) ? 'overlay' : undefined);
+  const isCopied = session.snapshots === 'copy' || fact('snapshots', overlayOrNot) === undefined;
+  const choice: SnapshotChoice = { ...overlay, kind: isCopied ? 'copy' : 'overlay' };
+  const formNames = () => fact('forms', () => probeForms(places).join())!.split(',') as MountForm[];
+  const mountable = { ...places, forms: session.forms ?? formNames() };
   const files =
     choice.kind === 'overlay'
       ? { snapshots: openSnapshotter(choice), lowersOf: mountedLowers(workers, mountable) }
@@ -64,11 +70,12 @@ export function openWorkshop(
     ...files,
     bundles: make(run, 'bundles'),
     abilities,
-    runtime: createRunc({
-      file: findRunc(searchPath),
-      state: make(run, 'runc'),
+    runtime: CREATE[runtime.name]({
+      file: runtime.file,
+      state: make(run, 'state'),
       env: { PATH: searchPath },
     }),
+    ...(runtime.name === 'crun' ? { filterOf: keptFilters(home, run) } : {}),
     wake: () => {
       const wake = (): void => void workers.run('executor.wake', undefined).catch(() => {});
       const timer = setTimeout(wake, LONG);
@@ -114,10 +121,4 @@ function commitWith(workers: Workers, context: CommitContext): Workshop['commit'
   };
 }
 
-function findRunc(searchPath: string): string {
-  const file = findExecutable('runc', searchPath);
-  if (file !== undefined) return file;
-  throw new TsbuildError('UNSUPPORTED_HOST', 'run a container: there is no runc', {
-    hint: 'install runc, for instance with: apt-get install runc',
-  });
-}
+const CREATE = { crun: createCrun, runc: createRunc } as const;

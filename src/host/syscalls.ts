@@ -7,9 +7,8 @@
  * is an Error like those of node:fs: `code` is the name of the errno (`EPERM`), beside `errno`, `syscall` and
  * `path`.
  */
-import { createRequire } from 'node:module';
 import { constants } from 'node:os';
-import { TsbuildError } from '../errors.ts';
+import { lazily, loadKoffi } from './koffi.ts';
 
 /** Flags of mount(2), see linux/mount.h. */
 export const MS_RDONLY = 1;
@@ -196,25 +195,6 @@ function bindMknod(library: import('koffi').LibraryHandle): Call {
     return (path, mode, device) =>
       xmknod(0, path, mode, BigUint64Array.of(BigInt(device as number | bigint)));
   }
-}
-
-function loadKoffi(): typeof import('koffi') {
-  try {
-    return createRequire(import.meta.url)('koffi');
-  } catch (cause) {
-    throw new TsbuildError('UNSUPPORTED_HOST', 'load koffi, through which system calls are made', {
-      cause,
-      hint: `koffi has no binary for ${process.platform}-${process.arch}, or was not installed`,
-    });
-  }
-}
-
-function lazily<T>(make: () => T): () => T {
-  let made: T | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }
 
 /** A C string. A NUL inside would cut it short, and name another file than was meant. */

@@ -1,5 +1,5 @@
-/** The EROFS form of a layer in the store: made once, mounted once in each executor. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+/** The EROFS form of a layer: mounted once in each executor; made once and kept in the store, if that takes any time. */
+import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
@@ -24,13 +24,19 @@ export interface ErofsOptions {
   /** Existing; each layer is mounted in a directory below. */
   readonly mounts: string;
   readonly backing: ErofsBacking;
+  /** For images that are not worth keeping: this executor's own, on a disk. */
+  readonly temp?: string | undefined;
 }
 
 /** Where the layer is mounted; the mount is made unless it is there. @throws TsbuildError */
-export function mountErofs(layer: Layer, { store, mounts, backing }: ErofsOptions): string {
-  const target = join(mounts, hexOf(layer.diffID));
+export function mountErofs(layer: Layer, { store, mounts, backing, temp }: ErofsOptions): string {
+  const name = hexOf(layer.diffID);
+  const target = join(mounts, name);
   if (existsSync(target)) return target;
-  const image = prepareImage(layer, store);
+  const image =
+    temp !== undefined && layer.size < SMALL
+      ? makeImage(layer, join(temp, `${name}.erofs`))
+      : prepareImage(layer, store);
   mkdirSync(target);
   try {
     mountImage({ image, tar: layer.tar, target, backing });
@@ -59,6 +65,18 @@ export function mountImage(mounted: {
 /** Where the image of a layer is or would be. */
 export function imageOf(layer: Layer, store: Store): string {
   return store.path('layers', `${hexOf(layer.diffID)}.erofs`);
+}
+
+/** Bytes of a layer, of a hundred files at most, whose image is made in less time than a file takes to be kept. */
+const SMALL = 1 << 16;
+
+function makeImage(layer: Layer, file: string): string {
+  try {
+    writeFileSync(file, erofsImage(layer, readIndex(layer)));
+    return file;
+  } catch (error) {
+    throw diskError(error, `write ${file}`);
+  }
 }
 
 function prepareImage(layer: Layer, store: Store): string {

@@ -57,10 +57,8 @@ export function prepareMountable(layer: Layer, options: MountableOptions): Mount
   if (form !== undefined && mounts !== undefined) {
     const backing = form === 'erofs' ? 'files' : 'loop';
     try {
-      return {
-        form,
-        lower: mountErofs(layer, { store: openStore(options.home, options), mounts, backing }),
-      };
+      const store = openStore(options.home, options);
+      return { form, lower: mountErofs(layer, { store, mounts, backing, temp: options.temp }) };
     } catch (error) {
       // A layer that EROFS alone cannot take, or no loop device left: the other form needs neither.
       if (!forms.includes('directory')) throw error;

@@ -33,14 +33,9 @@ export interface Cgroup {
 
 export const CGROUPS = '/sys/fs/cgroup';
 
-/** Every place at which a hierarchy is mounted, in the order of mounting, and the directory of all. */
-export function cgroupMounts(): string[] {
-  return [CGROUPS, ...parseMounts().map(({ point }) => point)];
-}
-
 /** Opens what is mounted below /sys/fs/cgroup; call before that is unmounted. */
 export function openCgroupRoots(): CgroupRoots {
-  const points = parseMounts()
+  const points = cgroupMounts()
     // A new group of version 1 has no processors until it is given some.
     .filter(({ point, options }) => point.startsWith(CGROUPS) && !options.includes('cpuset'))
     .map(({ point }) => point);
@@ -49,8 +44,18 @@ export function openCgroupRoots(): CgroupRoots {
   };
 }
 
-/** https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html */
-function parseMounts(): { point: string; options: string }[] {
+export interface CgroupMount {
+  readonly point: string;
+  readonly type: 'cgroup' | 'cgroup2';
+  /** Of the filesystem: for version 1, the controllers. */
+  readonly options: string;
+}
+
+/**
+ * Every place at which a hierarchy is mounted, in the order of mounting:
+ * https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
+ */
+export function cgroupMounts(): CgroupMount[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .flatMap((line) => {
@@ -58,7 +63,7 @@ function parseMounts(): { point: string; options: string }[] {
       const [point] = before.split(' ').slice(4);
       const [type, , options = ''] = after.split(' ');
       return point !== undefined && (type === 'cgroup' || type === 'cgroup2')
-        ? [{ point, options }]
+        ? [{ point, type, options }]
         : [];
     });
 }

@@ -1,6 +1,7 @@
 /**
  * Running a container: what shall run is a {@link ContainerSpec}, plain data; spec.ts makes the OCI runtime's
- * config.json of it, and a {@link Runtime} runs that to its end. The one implementation is runc.ts.
+ * config.json of it, and a {@link Runtime} runs that to its end. The implementations are runc.ts and crun.ts, held to
+ * one suite, test/contract/runtime.ts; choose-runtime.ts takes the faster one that is there.
  *
  * Isolation is Docker's default: its capabilities (capabilities.ts), its masked and read-only paths, a seccomp
  * profile (seccomp.ts), and pid, ipc, uts, mount and cgroup namespaces of its own. One thing is different: access to
@@ -89,6 +90,10 @@ export interface ContainerExit {
   readonly reason?: string;
 }
 
+/** Statuses of a shell, and of `docker run`: https://docs.docker.com/engine/containers/run/#exit-status */
+export const NOT_EXECUTABLE = 126;
+export const NOT_FOUND = 127;
+
 export interface RunOptions {
   readonly io: ContainerIO;
   /** The container has a terminal of its own, and `io` is one: it is put into raw mode, and its size is passed on. */
@@ -106,6 +111,6 @@ export interface Runtime {
    * Rejects with `signal.reason` when aborted, then too. @throws TsbuildError `EXECUTOR` if the runtime itself failed
    */
   run(id: string, bundle: string, options: RunOptions): Promise<ContainerExit>;
-  /** Sends a signal to the container's first process. A container that does not run is none. */
-  kill(id: string, signal: NodeJS.Signals): void;
+  /** Sends a signal to the container's first process, and says whether there is one: not yet, or no more. */
+  kill(id: string, signal: NodeJS.Signals): boolean;
 }

@@ -7,28 +7,47 @@ import type { Abilities, ContainerSpec } from './runtime.ts';
 import { seccompProfile } from './seccomp.ts';
 import { type Rlimit, rlimits } from './ulimits.ts';
 
-/** @throws TsbuildError `USAGE` for a capability or ulimit that does not exist. */
-export function runtimeConfig(spec: ContainerSpec, abilities: Abilities): string {
+/** The program of the seccomp profile for a process with these capabilities, see seccomp-filter.ts. */
+export type FilterOf = (capabilities: readonly string[]) => Buffer | undefined;
+
+/**
+ * `filterOf`: for a runtime that takes programs.
+ * @throws TsbuildError `USAGE` for a capability or ulimit that does not exist.
+ */
+export function runtimeConfig(
+  spec: ContainerSpec,
+  abilities: Abilities,
+  filterOf: FilterOf = () => undefined,
+): string {
   const capabilities = grantedCapabilities(spec, abilities.capabilities);
+  const sandbox = spec.security === 'insecure' ? {} : sandboxOf(capabilities, filterOf);
   const config = {
     ociVersion: '1.0.2',
     process: processOf(spec, capabilities),
     root: { path: spec.root, readonly: spec.readonlyRoot },
     hostname: spec.hostname,
     mounts: [...standardMounts(spec, abilities), ...spec.mounts],
-    linux: {
-      namespaces: namespacesOf(spec, abilities),
-      ...(spec.security === 'insecure'
-        ? {}
-        : {
-            maskedPaths: MASKED,
-            readonlyPaths: READONLY,
-            seccomp: seccompProfile(capabilities, process.arch),
-          }),
-    },
+    linux: { namespaces: namespacesOf(spec, abilities), ...sandbox.linux },
+    annotations: sandbox.annotations,
   };
   return stringify(config, rlimits(spec.ulimits, abilities));
 }
+
+interface Sandbox {
+  readonly linux?: Readonly<Record<string, unknown>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+function sandboxOf(capabilities: readonly string[], filterOf: FilterOf): Sandbox {
+  const paths = { maskedPaths: MASKED, readonlyPaths: READONLY };
+  const filter = filterOf(capabilities);
+  if (filter !== undefined)
+    return { linux: paths, annotations: { [FILTER]: filter.toString('base64') } };
+  return { linux: { ...paths, seccomp: seccompProfile(capabilities, process.arch) } };
+}
+
+/** Where crun takes it from: https://github.com/containers/crun/blob/1.8.1/crun.1.md */
+const FILTER = 'run.oci.seccomp_bpf_data';
 
 function processOf(spec: ContainerSpec, capabilities: readonly string[]): Record<string, unknown> {
   // As the kernel has it for ordinary users: without uid 0 nothing is held, but a setuid program can get it back.

@@ -3,6 +3,7 @@
  * the scheduler asks the second only when no record answers.
  */
 import type { Recipe } from '../cache/recipe.ts';
+import type { Span } from '../events.ts';
 import type { Op, Step } from '../graph/step.ts';
 import type { Layer } from '../layer/layer.ts';
 import type { ChainID } from '../oci/digest.ts';
@@ -28,6 +29,8 @@ export interface StepContext<O extends Op> {
   readonly inputs: readonly StepResult[];
   readonly signal: AbortSignal;
   readonly log: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => void;
+  /** Tells how long a part of the step took. */
+  readonly span: (span: Span) => void;
   readonly progress: (
     item: string,
     current: number,

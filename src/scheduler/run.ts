@@ -75,6 +75,7 @@ async function execute(
     { ...request(context, environment), env, mounts: mounts.mounts },
     { signal, onOutput },
   );
+  for (const span of result.spans) context.span(span);
   if (result.exitCode !== 0) throw failure(step.op, result, mounts.redact(tail.lines()));
   return result.layer;
 }

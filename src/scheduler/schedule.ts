@@ -9,7 +9,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { cacheKey, compareRecipes, type Recipe } from '../cache/recipe.ts';
 import { type CacheRecord, type CacheRecords, RECORD_VERSION } from '../cache/records.ts';
 import { locate } from '../errors.ts';
-import type { EventSink, StepInfo } from '../events.ts';
+import { type EventSink, type StepInfo, startSpan } from '../events.ts';
 import type { ImageOp, Op, Plan, Step, StepId } from '../graph/step.ts';
 import type { Layer } from '../layer/layer.ts';
 import type { CacheKey, DiffID } from '../oci/digest.ts';
@@ -141,6 +141,7 @@ async function perform(run: Run, step: Step, parent: StepResult, inputs: readonl
     inputs,
     signal: run.signal,
     log: stepLog(run, step.id),
+    span: (span) => run.emit({ type: 'span', ...span, step: step.id }),
     progress: (item, current, total, unit) =>
       run.emit({
         type: 'step.progress',
@@ -151,7 +152,9 @@ async function perform(run: Run, step: Step, parent: StepResult, inputs: readonl
         ...(total === undefined ? {} : { total }),
       }),
   };
+  const endKey = startSpan(run.emit, 'key', step.id);
   const { recipe, execute } = await handler(context);
+  endKey();
   const known = recipe && !step.noCache ? run.records.get(cacheKey(recipe)) : undefined;
   const hit = known && fromRecord(run, parent, known);
   if (hit) return { result: hit, cached: true };

@@ -190,15 +190,20 @@ export function snapshotterContract(
       expect(existsSync(snapshot.directory)).toBe(false);
     });
 
-    it('leaves nothing behind but trash, and can be told so twice', () => {
+    it.each([
+      ['nothing of a few files', 1, 0],
+      ['trash of many', 200, 1],
+    ])('leaves %s, and can be told so twice', (_, files, left) => {
       const { snapshots, lowerOf, store, directory, trash } = setUp();
+      mkdirSync(trash);
       const snapshot = snapshots.prepare('s', [lowerOf(store, baseOf(store))]);
-      writeFileSync(join(snapshot.root, 'x'), 'x');
+      for (let file = 0; file < files; file += 1)
+        writeFileSync(join(snapshot.root, `x${file}`), 'x');
       snapshots.remove(snapshot);
       snapshots.remove(snapshot);
       expect(existsSync(join(directory, 's'))).toBe(false);
       expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(snapshot.root);
-      expect(readdirSync(trash)).toHaveLength(1);
+      expect(readdirSync(trash)).toHaveLength(left);
     });
 
     it('tells what any writer did, so that a layer of it shows the same', () => {

@@ -42,9 +42,10 @@ describe.each(USERS)('with an executor of %s', (user) => {
   };
   const executorPid = (): number =>
     executors().find(({ args }) => args[0] === process.execPath)!.pid;
-  const runcPid = (): number =>
-    processesWith(home.home).find(({ args }) => args[0]!.endsWith('/runc') && args.includes('run'))!
-      .pid;
+  const pidOf = (runtime: string): number =>
+    processesWith(home.home).find(
+      ({ args }) => args[0]!.endsWith(`/${runtime}`) && args.includes('run'),
+    )!.pid;
   const works = async (which: TestBuilder): Promise<void> => {
     expect(await which.run('echo fine')).toMatchObject({ exitCode: 0, stdout: 'fine\n' });
   };
@@ -117,18 +118,22 @@ describe.each(USERS)('with an executor of %s', (user) => {
     await works(builder);
   });
 
-  it('a run says that runc was killed, with its container, and the next works', async () => {
-    const run = busy();
-    await run.printed('ready');
-    process.kill(runcPid(), 'SIGKILL');
-    await expect(run.outcome).rejects.toMatchObject({
-      code: 'EXECUTOR',
-      message: 'runc was killed by SIGKILL',
-    });
-    await nothingRuns();
-    expect(leftovers()).toEqual([]);
-    await works(builder);
-  });
+  it.each(['crun', 'runc'])(
+    'a run says that %s was killed, with its container, and the next works',
+    async (runtime) => {
+      builder = home.builder({ runtime });
+      const run = busy();
+      await run.printed('ready');
+      process.kill(pidOf(runtime), 'SIGKILL');
+      await expect(run.outcome).rejects.toMatchObject({
+        code: 'EXECUTOR',
+        message: "the container's runtime was killed by SIGKILL",
+      });
+      await nothingRuns();
+      expect(leftovers()).toEqual([]);
+      await works(builder);
+    },
+  );
 
   it('nothing is left when it is done', async () => {
     // In the group of its parents: there is none to be left.

@@ -12,6 +12,8 @@ import { enterPrivateMounts } from '../layer/private-mounts.ts';
 
 enterPrivateMounts();
 
+const RUNTIMES = ['crun', 'runc'];
+
 let place: string;
 let home: TestHome | undefined;
 let mounted: string[];
@@ -51,26 +53,29 @@ describe.each(USERS)('a run by %s', (user) => {
     expect(next).toMatchObject({ exitCode: 1, stdout: 'b\n' });
   });
 
-  it('works with cgroups of version 2, seeing but not writing them, leaving none', async () => {
-    const groups = '/sys/fs/cgroup';
-    umount(groups, MNT_DETACH);
-    mount('cgroup2', groups, 'cgroup2', 0);
-    home = await testHome(user);
-    const result = await home
-      .builder()
-      .run('cat /sys/fs/cgroup/cgroup.procs | wc -l; ! mkdir /sys/fs/cgroup/x');
-    expect(result).toMatchObject({ exitCode: 0 });
-    const found = execFileSync('find', [groups, '-name', 'run-*'], { encoding: 'utf8' });
-    expect(found).toBe('');
-  });
+  it.each(RUNTIMES)(
+    'works with cgroups of version 2, seeing but not writing them, leaving none, with %s',
+    async (runtime) => {
+      const groups = '/sys/fs/cgroup';
+      umount(groups, MNT_DETACH);
+      mount('cgroup2', groups, 'cgroup2', 0);
+      home = await testHome(user);
+      const result = await home
+        .builder({ runtime })
+        .run('cat /sys/fs/cgroup/cgroup.procs | wc -l; ! mkdir /sys/fs/cgroup/x');
+      expect(result).toMatchObject({ exitCode: 0 });
+      const found = execFileSync('find', [groups, '-name', 'run-*'], { encoding: 'utf8' });
+      expect(found).toBe('');
+    },
+  );
 
-  it('names runc and its package where there is none', async () => {
+  it('names the runtime and its package where there is none', async () => {
     over(join(place), '/usr/sbin', '');
     for (const tool of ['newuidmap', 'newgidmap', 'unshare', 'setpriv']) {
       symlinkSync(join('/usr/bin', tool), join(place, tool));
     }
     home = await testHome(user);
-    await expect(home.builder().run('true')).rejects.toMatchObject({
+    await expect(home.builder({ runtime: 'runc' }).run('true')).rejects.toMatchObject({
       code: 'UNSUPPORTED_HOST',
       message: 'run a container: there is no runc',
       hint: expect.stringContaining('apt-get install runc'),

@@ -198,7 +198,7 @@ describe.each(USERS)('an executor of %s', (user) => {
   describe('gives a process', () => {
     it('the usual devices', async () => {
       const text = await output(
-        'cd /dev; ls; head -c 3 zero | wc -c; head -c 3 urandom | wc -c; echo x > null; readlink fd; readlink ptmx',
+        'cd /dev; ls | grep -v ^core$; head -c 3 zero | wc -c; head -c 3 urandom | wc -c; echo x > null; readlink fd; readlink ptmx',
       );
       const names = 'fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero';
       expect(text).toBe(`${names.replaceAll(' ', '\n')}\n3\n3\n/proc/self/fd\npts/ptmx\n`);

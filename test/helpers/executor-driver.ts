@@ -12,11 +12,11 @@ export type ToDriver =
   | { readonly type: 'warm' }
   | { readonly type: 'stop' };
 
-const [home, entry, PATH] = process.argv.slice(2);
+const [home, entry, PATH, TSBUILD_RUNTIME] = process.argv.slice(2);
 const executor = createExecutor({
   home: home!,
   entry: entry!,
-  env: { PATH },
+  env: { PATH, TSBUILD_RUNTIME },
   onWarning: (message) => process.send!({ type: 'warning', message }),
 });
 const aborts = new Map<number, AbortController>();

@@ -50,7 +50,7 @@ export interface TestHome {
   readonly entries: Entries;
   /** A layer in the store, the user's own. */
   layer(inputs: readonly LayerInput[]): Layer;
-  builder(options?: { readonly searchPath?: string }): TestBuilder;
+  builder(options?: { readonly searchPath?: string; readonly runtime?: string }): TestBuilder;
   remove(): Promise<void>;
 }
 
@@ -76,8 +76,8 @@ export async function testHome(user: UserName, parent = tmpdir()): Promise<TestH
       give(layer.tar, layer.index);
       return layer;
     },
-    builder: ({ searchPath = process.env.PATH! } = {}) => {
-      const builder = startBuilder({ entries, home, base, searchPath, ...ids });
+    builder: ({ searchPath = process.env.PATH!, runtime = '' } = {}) => {
+      const builder = startBuilder({ entries, home, base, searchPath, runtime, ...ids });
       builders.push(builder);
       return builder;
     },
@@ -94,13 +94,16 @@ interface BuilderOptions {
   readonly home: string;
   readonly base: Layer;
   readonly searchPath: string;
+  /** Empty: whichever it takes. */
+  readonly runtime: string;
   readonly uid: number;
   readonly gid: number;
 }
 
 function startBuilder(options: BuilderOptions): TestBuilder {
-  const { entries, home, base, searchPath, uid, gid } = options;
-  const child = fork(entries.file('driver'), [home, entries.file('executor'), searchPath], {
+  const { entries, home, base, searchPath, runtime, uid, gid } = options;
+  const args = [home, entries.file('executor'), searchPath, runtime];
+  const child = fork(entries.file('driver'), args, {
     ...{ uid, gid, serialization: 'advanced' },
     execArgv: [],
     env: { PATH: '/nowhere' },

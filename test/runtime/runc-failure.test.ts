@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startFailure } from '../../src/runtime/start-failure.ts';
+import { runcFailure } from '../../src/runtime/runc.ts';
 
 const PREFIX = 'runc run failed: unable to start container process: ';
 
@@ -10,11 +10,11 @@ describe('a container that did not start', () => {
     ['exec: "/bin": permission denied', 126],
     ['exec: "/bin": is a directory', 126],
   ])('because of %s has the status %i', (reason, exitCode) => {
-    expect(startFailure(PREFIX + reason)).toEqual({ exitCode, reason });
+    expect(runcFailure(PREFIX + reason)).toEqual({ exitCode, reason });
   });
 
   it('for any other reason is an error', () => {
     const reason = 'error during container init: mkdir /etc/x: not a directory';
-    expect(() => startFailure(PREFIX + reason)).toThrow(`start the container: ${reason}`);
+    expect(() => runcFailure(PREFIX + reason)).toThrow(`start the container: ${reason}`);
   });
 });

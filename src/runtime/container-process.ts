@@ -1,0 +1,213 @@
+/**
+ * A container as the child process of an OCI runtime's command line, which runc.ts and crun.ts share: each says how it
+ * is called, and what it writes of the container.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { TsbuildError } from '../errors.ts';
+import { descendants, kill } from '../host/process.ts';
+import type { Cgroup } from './cgroup.ts';
+import type { ContainerExit, RunOptions, Runtime } from './runtime.ts';
+
+export interface RuntimeProgramOptions {
+  /** The program, see `findExecutable`. */
+  readonly file: string;
+  /** Where it keeps its state: a tmpfs that goes with us. */
+  readonly state: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** What is the program's own. */
+export interface RuntimeProgram {
+  /** Before the command `run`. */
+  readonly globalArgs: readonly string[];
+  /** The first process of a container, by what the program keeps of it in a directory; it may not be there yet. */
+  readonly readPid: (directory: string) => unknown;
+  /**
+   * What the last error in its log means, when a container did not start.
+   * @throws TsbuildError `EXECUTOR` if it is not the container's program that is at fault
+   */
+  readonly startFailure: (problem: string) => ContainerExit;
+}
+
+/** How often a container that was told to die is looked at. */
+const KILL_INTERVAL = 20;
+/** After so many looks, the runtime itself is killed as well. */
+const KILL_PATIENCE = 100;
+
+export function createRuntime(program: RuntimeProgram, options: RuntimeProgramOptions): Runtime {
+  const pidOf = (id: string): number | undefined => initPid(program, join(options.state, id));
+  const killInit = (id: string, signal: NodeJS.Signals): boolean => {
+    const pid = pidOf(id);
+    if (pid !== undefined) kill(pid, signal);
+    return pid !== undefined;
+  };
+  return {
+    run: async (id, bundle, run) => {
+      run.signal?.throwIfAborted();
+      const child = start(commandOf(program, options, bundle, id), options.env, run);
+      const onAbort = (): void => killUntilGone(child);
+      run.signal?.addEventListener('abort', onAbort, { once: true });
+      try {
+        // With the first process of its pid namespace, the kernel kills all others.
+        const exit = await ended(child, () => killInit(id, 'SIGKILL'));
+        run.signal?.throwIfAborted();
+        return exitOf(exit, () => readLog(bundle), program);
+      } finally {
+        run.signal?.removeEventListener('abort', onAbort);
+        rmSync(join(options.state, id), { recursive: true, force: true });
+      }
+    },
+    kill: killInit,
+  };
+}
+
+function commandOf(
+  program: RuntimeProgram,
+  options: RuntimeProgramOptions,
+  bundle: string,
+  id: string,
+): string[] {
+  return [
+    ...[options.file, ...program.globalArgs, '--root', options.state],
+    ...['--log', logFile(bundle), '--log-format', 'json'],
+    ...['run', '--bundle', bundle, id],
+  ];
+}
+
+function start(
+  command: readonly string[],
+  env: Readonly<Record<string, string>>,
+  run: RunOptions,
+): ChildProcess {
+  const { stdin, stdout, stderr } = run.io;
+  const [file, ...args] =
+    run.cgroup === undefined ? command : ['/bin/sh', '-c', GATE, 'sh', ...command];
+  const input = typeof stdin === 'number' ? stdin : stdin === 'none' ? 'ignore' : 'pipe';
+  const child = spawn(file!, args, {
+    env,
+    stdio: [input, stdout, stderr, run.cgroup === undefined ? 'ignore' : 'pipe'],
+    // A terminal's Ctrl-C goes to its whole process group, and the runtime would pass it on once more. Only a container
+    // with a terminal of its own, for which the runtime reads ours, must stay in the group that may read.
+    detached: run.terminal !== true,
+  });
+  if (child.stdin !== null && typeof stdin === 'object') {
+    // The container may end, or close its stdin, before it has read everything.
+    stdin.pipe(child.stdin.on('error', () => stdin.unpipe()));
+    child.once('close', () => stdin.destroy());
+  }
+  pump(child.stdout, 'stdout', run);
+  pump(child.stderr, 'stderr', run);
+  if (run.cgroup !== undefined) letIn(child, run.cgroup);
+  return child;
+}
+
+/** Waits until the process has been moved into its cgroup, and becomes the runtime. */
+const GATE = 'read -r go <&3 && exec "$@" 3<&-';
+
+/** A process that cannot be moved reads the end of its gate, and ends. */
+function letIn(child: ChildProcess, cgroup: Cgroup): void {
+  const gate = child.stdio.at(3) as Writable;
+  gate.on('error', () => {});
+  try {
+    if (child.pid !== undefined) cgroup.join(child.pid);
+    gate.end('\n');
+  } catch (error) {
+    gate.end();
+    throw error;
+  }
+}
+
+/** Hands bytes over, one piece at a time: a container that writes faster than they are taken has to wait. */
+function pump(stream: Readable | null, name: 'stdout' | 'stderr', run: RunOptions): void {
+  stream?.on('data', async (bytes: Buffer) => {
+    stream.pause();
+    await run.onOutput?.(name, bytes);
+    stream.resume();
+  });
+}
+
+type Exit = readonly [status: number | null, signal: NodeJS.Signals | null];
+
+/**
+ * Waits for the end of the runtime and of its streams. `onDeath` is called if it was killed, while the container may live.
+ */
+async function ended(child: ChildProcess, onDeath: () => void): Promise<Exit> {
+  child.once('exit', (_, signal) => {
+    if (signal !== null) onDeath();
+  });
+  try {
+    return await new Promise<Exit>((resolve, reject) => {
+      child.once('error', reject).once('close', (...exit) => resolve(exit));
+    });
+  } catch (cause) {
+    throw new TsbuildError('EXECUTOR', `start ${child.spawnfile}`, { cause });
+  }
+}
+
+/**
+ * Kills what the runtime has started, until it has seen that and ended. Not the runtime itself, at first: alone it
+ * knows what else there is to clear up.
+ */
+function killUntilGone(child: ChildProcess): void {
+  let looks = 0;
+  const look = (): void => {
+    if (child.pid === undefined) return;
+    for (const pid of descendants(child.pid)) kill(pid, 'SIGKILL');
+    looks += 1;
+    if (looks > KILL_PATIENCE) kill(child.pid, 'SIGKILL');
+  };
+  const timer = setInterval(look, KILL_INTERVAL);
+  child.once('exit', () => clearInterval(timer));
+  look();
+}
+
+function initPid(program: RuntimeProgram, directory: string): number | undefined {
+  try {
+    const pid = program.readPid(directory);
+    return typeof pid === 'number' && pid > 1 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function exitOf(
+  [status, signal]: Exit,
+  readProblems: () => readonly string[],
+  program: RuntimeProgram,
+): ContainerExit {
+  const problem = status === 0 ? undefined : readProblems().at(-1);
+  if (problem !== undefined) return program.startFailure(problem);
+  if (signal !== null)
+    throw new TsbuildError('EXECUTOR', `the container's runtime was killed by ${signal}`);
+  const exitCode = status ?? 0;
+  // A signal is reported as the shell does: 128 + its number.
+  const ending = signalName(exitCode - 128);
+  return { exitCode, ...(ending === undefined ? {} : { signal: ending }) };
+}
+
+function signalName(number: number): NodeJS.Signals | undefined {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  return found?.[0] as NodeJS.Signals | undefined;
+}
+
+function logFile(bundle: string): string {
+  return join(bundle, 'runtime.log');
+}
+
+/** The errors in the runtime's log; it has none when the container ran, however it ended. */
+function readLog(bundle: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(logFile(bundle), 'utf8');
+  } catch {
+    return [];
+  }
+  return text
+    .split('\n')
+    .filter((line) => line.includes('"level":"error"'))
+    .map((line) => String(JSON.parse(line).msg));
+}

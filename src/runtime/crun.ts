@@ -1,0 +1,47 @@
+/** The runtime that is crun: https://github.com/containers/crun/blob/1.8.1/crun.1.md */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TsbuildError } from '../errors.ts';
+import {
+  createRuntime,
+  type RuntimeProgram,
+  type RuntimeProgramOptions,
+} from './container-process.ts';
+import { type ContainerExit, NOT_EXECUTABLE, NOT_FOUND, type Runtime } from './runtime.ts';
+
+export function createCrun(options: RuntimeProgramOptions): Runtime {
+  // Where it makes, for a moment, the copy of itself that a container cannot write to; otherwise in /tmp.
+  const env = { ...options.env, _LIBCONTAINER_STATEDIR: options.state };
+  return createRuntime(CRUN, { ...options, env });
+}
+
+const CRUN: RuntimeProgram = {
+  globalArgs: ['--cgroup-manager=disabled'],
+  // Written before the container's program starts.
+  readPid: (directory) => JSON.parse(readFileSync(join(directory, 'status'), 'utf8')).pid,
+  startFailure: crunFailure,
+};
+
+/** What Docker answers when the kernel cannot execute a file that may be executed. */
+const CANNOT_EXECUTE = 255;
+
+/** @throws TsbuildError `EXECUTOR` if it is not the program that is at fault. */
+export function crunFailure(problem: string): ContainerExit {
+  const missing = /^executable file `(.*)` not found in \$PATH/s.exec(problem);
+  if (missing !== null) {
+    const reason = `exec: ${JSON.stringify(missing[1])}: executable file not found in $PATH`;
+    return { exitCode: NOT_FOUND, reason };
+  }
+  const refused = /^open executable: (.*)$/s.exec(problem);
+  if (refused !== null) {
+    // So it puts that a directory is no program.
+    const why = refused[1] === 'Operation not permitted' ? 'is a directory' : refused[1]!;
+    return { exitCode: NOT_EXECUTABLE, reason: `exec: ${why.toLowerCase()}` };
+  }
+  const broken = /^exec container process .*?`(.*)`: (.*)$/s.exec(problem);
+  if (broken !== null) {
+    const reason = `exec: ${JSON.stringify(broken[1])}: ${broken[2]!.toLowerCase()}`;
+    return { exitCode: CANNOT_EXECUTE, reason };
+  }
+  throw new TsbuildError('EXECUTOR', `start the container: ${problem}`);
+}
