@@ -3,13 +3,13 @@
  * and here they are put together in order, hashed and written. The result is one plain gzip member, or zstd frames; it is
  * the same for any number of workers.
  */
-import { closeSync, openSync } from 'node:fs';
-import { writeFully } from '../host/atomic-file.ts';
+import { closeSync, openSync, write } from 'node:fs';
+import { promisify } from 'node:util';
 import { diskError } from '../host/disk-error.ts';
 import { createHasher, type Expected } from '../host/hash-stream.ts';
 import type { Workers } from '../host/workers.ts';
 import { combineCrc32 } from './crc32-combine.ts';
-import { type CompressedRange, outputBytes, type RangeRequest } from './deflate-range.ts';
+import { type CompressedRange, type RangeRequest, rangeMemory } from './deflate-range.ts';
 
 export interface CompressRequest {
   readonly layer: { readonly tar: string; readonly size: number };
@@ -34,8 +34,6 @@ export const COMPRESS_TASK = 'layer.compress';
 
 /** Smaller ranges cost messages, larger ones memory; zstd cannot look back beyond its range. */
 const RANGE_BYTES = { gzip: 1024 * 1024, zstd: 4 * 1024 * 1024 };
-/** gzip 5 takes three quarters of the time of 6, but text comes out up to 8 % larger. */
-const LEVELS = { gzip: 6, zstd: 3 };
 
 /** RFC 1952, 2.3: no name, no time, no particular system: nothing but the bytes should matter. */
 const GZIP_HEADER = Buffer.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
@@ -50,24 +48,26 @@ export async function compressLayer(
   const { format, target } = request;
   const fd = createTarget(target);
   const hasher = createHasher();
-  const write = (bytes: Uint8Array) => {
+  // Meanwhile others have their turn: what sends the blob, and the workers, who want their next ranges.
+  const append = async (bytes: Uint8Array) => {
+    const written = writeLater(fd, bytes, hasher.size);
     hasher.update(bytes);
-    writeFully(fd, bytes);
+    await written;
   };
   try {
-    if (format === 'gzip') write(GZIP_HEADER);
+    if (format === 'gzip') await append(GZIP_HEADER);
     let crc = 0;
     let done = 0;
     for await (const range of compressedRanges(request, options)) {
-      write(range.bytes);
+      await append(range.bytes);
       crc = combineCrc32(crc, range.crc, range.plainSize);
       done += range.plainSize;
       options.onProgress?.(done);
       options.onWritten?.(hasher.size);
     }
     if (format === 'gzip') {
-      write(LAST_BLOCK);
-      write(gzipTrailer(crc, done));
+      await append(LAST_BLOCK);
+      await append(gzipTrailer(crc, done));
     }
     options.onWritten?.(hasher.size);
     return hasher.finish();
@@ -77,6 +77,16 @@ export async function compressLayer(
     closeSync(fd);
   }
 }
+
+/** From a thread of libuv. */
+async function writeLater(fd: number, bytes: Uint8Array, position: number): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    const { bytesWritten } = await writeAsync(fd, bytes, at, bytes.length - at, position + at);
+    at += bytesWritten;
+  }
+}
+
+const writeAsync = promisify(write);
 
 function createTarget(target: string): number {
   try {
@@ -91,7 +101,7 @@ interface FinishedRange {
   readonly bytes: Uint8Array;
   readonly crc: number;
   readonly plainSize: number;
-  readonly output: SharedArrayBuffer;
+  readonly memory: SharedArrayBuffer;
 }
 
 /**
@@ -109,9 +119,9 @@ async function* compressedRanges(
     options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
   const pending: Promise<FinishedRange>[] = [];
   let offset = 0;
-  const start = (output: SharedArrayBuffer) => {
+  const start = (memory: SharedArrayBuffer) => {
     if (offset >= size) return;
-    const range = { offset, size: Math.min(step, size - offset), output };
+    const range = { offset, size: Math.min(step, size - offset), memory };
     const finished = compressOne(request, range, { workers: options.workers, signal });
     // Awaited in order; until its turn a failure must not count as unhandled.
     finished.catch(() => {});
@@ -120,11 +130,11 @@ async function* compressedRanges(
   };
   try {
     const buffers = Math.min(options.concurrency ?? 4, Math.ceil(size / step));
-    for (let i = 0; i < buffers; i += 1) start(new SharedArrayBuffer(outputBytes(step)));
+    for (let i = 0; i < buffers; i += 1) start(rangeMemory(step));
     for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
       const finished = await next;
       yield finished;
-      start(finished.output);
+      start(finished.memory);
     }
   } finally {
     if (pending.length > 0) stop.abort();
@@ -133,14 +143,14 @@ async function* compressedRanges(
 }
 
 async function compressOne(
-  { layer, format, level = LEVELS[format] }: CompressRequest,
-  range: Pick<RangeRequest, 'offset' | 'size' | 'output'>,
+  { layer, format, level }: CompressRequest,
+  range: Pick<RangeRequest, 'offset' | 'size' | 'memory'>,
   { workers, signal }: { workers: Workers; signal: AbortSignal },
 ): Promise<FinishedRange> {
   const input: RangeRequest = { tar: layer.tar, format, level, ...range };
   const { size, crc } = (await workers.run(COMPRESS_TASK, input, { signal })) as CompressedRange;
-  const bytes = new Uint8Array(range.output, 0, size);
-  return { bytes, crc, plainSize: range.size, output: range.output };
+  const bytes = new Uint8Array(range.memory, 0, size);
+  return { bytes, crc, plainSize: range.size, memory: range.memory };
 }
 
 function gzipTrailer(crc: number, size: number): Buffer {
