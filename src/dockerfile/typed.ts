@@ -20,7 +20,7 @@ const NO_FLAGS = {} as const satisfies FlagTable;
 
 const READERS: { readonly [K in InstructionKind]: Reader<K> } = {
   add: readAdd,
-  arg: (node) => ({ kind: 'arg', args: atLeastOne(node).map(readArgument) }),
+  arg: (node) => ({ kind: 'arg', args: atLeastOne(unflagged(node)).map(readArgument) }),
   cmd: (node) => ({ kind: 'cmd', command: withoutFlags(node, commandLine(node)) }),
   copy: readCopy,
   entrypoint: (node) => ({ kind: 'entrypoint', command: withoutFlags(node, commandLine(node)) }),
@@ -33,7 +33,7 @@ const READERS: { readonly [K in InstructionKind]: Reader<K> } = {
   onbuild: readOnBuild,
   run: readRun,
   shell: readShell,
-  stopsignal: (node) => ({ kind: 'stopsignal', signal: exactlyOne(node) }),
+  stopsignal: (node) => ({ kind: 'stopsignal', signal: exactlyOne(unflagged(node)) }),
   user: (node) => ({ kind: 'user', user: exactlyOne(node) }),
   volume: readVolume,
   workdir: (node) => ({ kind: 'workdir', path: exactlyOne(node) }),
@@ -66,6 +66,11 @@ function unknownInstruction(name: string): SyntaxFault {
 function withoutFlags<T>(node: SyntaxNode, value: T): T {
   parseFlags(node.flags, NO_FLAGS);
   return value;
+}
+
+/** The engine does not look at the flags of ARG and STOPSIGNAL. */
+function unflagged(node: SyntaxNode): SyntaxNode {
+  return { ...node, flags: [] };
 }
 
 function atLeastOne(node: SyntaxNode): readonly string[] {

@@ -7,6 +7,7 @@ import { TsbuildError } from '../errors.ts';
 import { commandWords } from './lower-config.ts';
 import { expand, type Lowering, MAIN_CONTEXT } from './lowering.ts';
 import { proxyEnv } from './platform-args.ts';
+import { workdirOf } from './stage-state.ts';
 import type { FileSource, RunMount, RunOp, StepId } from './step.ts';
 
 /** Where a script from a here-document is mounted. BuildKit's place, which scripts can see in `$0`. */
@@ -34,7 +35,7 @@ export async function lowerRun(lowering: Lowering, run: Run): Promise<void> {
     env: [...state.env].map(([name, value]) => `${name}=${value}`),
     proxyEnv: proxyEnv(options.buildArgs),
     user: state.config.User ?? '',
-    workdir: state.config.WorkingDir || '/',
+    workdir: workdirOf(state),
     mounts,
     ...(hostname ? { hostname } : {}),
     network: run.network,

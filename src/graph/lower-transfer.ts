@@ -4,7 +4,7 @@ import type { Add, Copy, Workdir } from '../dockerfile/instruction.ts';
 import type { SourceLocation } from '../errors.ts';
 import { remember } from './lower-config.ts';
 import { expand, expandText, type Lowering, MAIN_CONTEXT } from './lowering.ts';
-import { planError } from './stage-state.ts';
+import { planError, workdirOf } from './stage-state.ts';
 import type { CopyOp, FileSource } from './step.ts';
 
 export async function lowerTransfer(lowering: Lowering, transfer: Copy | Add): Promise<void> {
@@ -29,7 +29,7 @@ export async function lowerTransfer(lowering: Lowering, transfer: Copy | Add): P
       content: isExpanded ? expandText(lowering, content, location) : content,
     })),
     destination,
-    workdir: state.config.WorkingDir || '/',
+    workdir: workdirOf(state),
     ...(transfer.chown === undefined ? {} : { chown: word(transfer.chown) }),
     ...(transfer.chmod === undefined ? {} : { chmod: word(transfer.chmod) }),
     parents: transfer.kind === 'copy' && transfer.parents,
@@ -76,7 +76,8 @@ function addOptions(add: Add, word: (text: string) => string): Partial<CopyOp> {
 export function lowerWorkdir(lowering: Lowering, workdir: Workdir): void {
   const { state } = lowering;
   const word = expand(lowering, workdir.path, workdir.location);
-  const path = posix.resolve('/', state.config.WorkingDir || '/', word);
+  // As in the engine, what is absolute stays as it is written, also in the image's configuration.
+  const path = posix.isAbsolute(word) ? word : posix.resolve(workdirOf(state), word);
   state.config.WorkingDir = path;
   if (path === '/') {
     remember(lowering, `WORKDIR ${path}`);

@@ -2,6 +2,7 @@
  * What a stage is so far, while its instructions are folded in one after the other: its configuration, the variables that
  * words see, and the steps that made its files. Owned by lower.ts; nothing else changes it.
  */
+import { posix } from 'node:path';
 import type { ErrorDetails } from '../errors.ts';
 import { TsbuildError } from '../errors.ts';
 import type { ImageConfig, RunConfig } from '../oci/config.ts';
@@ -65,6 +66,11 @@ export function startStage(
     history: [...history],
     base: undefined,
   };
+}
+
+/** Where RUN and COPY are; WORKDIR may hold `/a//b/../`. */
+export function workdirOf({ config }: StageState): string {
+  return posix.resolve('/', config.WorkingDir ?? '');
 }
 
 /** `value` under `name` in a list of `NAME=value`, where it was or at the end. */

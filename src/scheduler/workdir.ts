@@ -1,12 +1,16 @@
-/** WORKDIR makes its directory if there is none. One that exists, or a link to one, is left as it is. */
+/**
+ * WORKDIR makes its directory if there is none, and, as `mkdir -p a/../b` does, those on the way there. One that exists, or
+ * a link to one, is left as it is.
+ */
+import { posix } from 'node:path';
 import { recipe } from '../cache/recipe.ts';
 import { TsbuildError } from '../errors.ts';
 import type { WorkdirOp } from '../graph/step.ts';
 import type { Layer, LayerInput } from '../layer/layer.ts';
-import type { FileNode } from '../tree/file-tree.ts';
+import type { FileNode, FileTree } from '../tree/file-tree.ts';
 import { parentPath } from '../tree/file-tree.ts';
 import { resolvePath } from '../tree/resolve.ts';
-import { resolveUser } from '../tree/users.ts';
+import { resolveOwner } from '../tree/users.ts';
 import type { OpHandler, StepContext } from './handler.ts';
 
 export interface WorkdirEnvironment {
@@ -19,40 +23,55 @@ export function workdirHandler(environment: WorkdirEnvironment): OpHandler<Workd
   return async (context) => {
     const { op } = context.step;
     return {
-      recipe: recipe('workdir.v1', { parent: context.parent.chain, path: op.path, user: op.user }),
+      recipe: recipe('workdir.v2', { parent: context.parent.chain, path: op.path, user: op.user }),
       async execute() {
         const inputs = missingDirectories(context, environment.createdTime);
-        return inputs.length === 0 ? undefined : environment.writeLayer(inputs, context.signal);
+        return inputs.size === 0
+          ? undefined
+          : environment.writeLayer([...inputs.values()], context.signal);
       },
     };
   };
 }
 
-/** Those that exist on the way are repeated as they are, for readers of a layer who would else make them anew. */
-function missingDirectories({ step, parent }: StepContext<WorkdirOp>, mtime: bigint): LayerInput[] {
-  const { path, node } = resolvePath(parent.tree, step.op.path, { followLast: true });
-  if (node?.type === 'directory') return [];
-  if (node !== undefined)
-    throw new TsbuildError('COPY_SOURCE', `WORKDIR ${step.op.path} exists and is not a directory`);
-  const owner = step.op.user ? resolveUser(parent.tree, step.op.user) : { uid: 0, gid: 0 };
-  const directory: FileNode = {
-    type: 'directory',
-    mode: 0o755,
-    uid: owner.uid,
-    gid: owner.gid,
-    size: 0,
-    mtime,
-  };
-  const inputs: LayerInput[] = [];
-  for (let at = path; at !== ''; at = parentPath(at)) {
-    const there = parent.tree.lookup(at);
-    if (there !== undefined && there.type !== 'directory') {
-      throw new TsbuildError(
-        'COPY_SOURCE',
-        `WORKDIR ${step.op.path}: /${at} exists and is not a directory`,
-      );
+/** By path. Those that exist on the way are repeated as they are, for readers of a layer who would else make them anew. */
+function missingDirectories(
+  { step, parent }: StepContext<WorkdirOp>,
+  mtime: bigint,
+): ReadonlyMap<string, LayerInput> {
+  const { user, path } = step.op;
+  const users = parent.layers.length === 0 ? undefined : parent.tree;
+  const { uid, gid } = user ? resolveOwner(users, user) : { uid: 0, gid: 0 };
+  const directory: FileNode = { type: 'directory', mode: 0o755, uid, gid, size: 0, mtime };
+  const inputs = new Map<string, LayerInput>();
+  for (const place of placesOnTheWay(path)) {
+    for (const { path: at, node } of missingParts(parent.tree, place)) {
+      inputs.set(at, { path: at, node: node ?? directory });
     }
-    inputs.unshift({ path: at, node: there ?? directory });
   }
   return inputs;
+}
+
+/** `/a/../b/c` → `/a`, `/`, `/b`, `/b/c`. */
+function placesOnTheWay(path: string): string[] {
+  const names = path.split('/').filter((name) => name !== '' && name !== '.');
+  return names.map((_, index) => posix.resolve('/', ...names.slice(0, index + 1)));
+}
+
+/** The directory and those above it, the topmost first; none if it exists. */
+function missingParts(tree: FileTree, place: string): { path: string; node?: FileNode }[] {
+  const { path, node } = resolvePath(tree, place, { followLast: true });
+  if (node?.type === 'directory') return [];
+  if (node !== undefined) throw notADirectory(place);
+  const parts: { path: string; node?: FileNode }[] = [];
+  for (let at = path; at !== ''; at = parentPath(at)) {
+    const there = tree.lookup(at);
+    if (there !== undefined && there.type !== 'directory') throw notADirectory(`/${at}`);
+    parts.unshift({ path: at, ...(there && { node: there }) });
+  }
+  return parts;
+}
+
+function notADirectory(path: string): TsbuildError {
+  return new TsbuildError('COPY_SOURCE', `WORKDIR: ${path} exists and is not a directory`);
 }

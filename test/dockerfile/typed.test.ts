@@ -33,6 +33,8 @@ describe('an instruction as typed data', () => {
         ],
       },
     ],
+    ['ARG --x A', { kind: 'arg', args: [{ name: 'A' }] }],
+    ['STOPSIGNAL --x 9', { kind: 'stopsignal', signal: '9' }],
     ['LABEL a b c', { kind: 'label', pairs: [{ key: 'a', value: 'b c', separator: '' }] }],
     [
       'RUN make  it',

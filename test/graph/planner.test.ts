@@ -243,6 +243,16 @@ describe('configuration', () => {
       'WORKDIR /a\nWORKDIR ../b/./c',
       { WorkingDir: '/b/c' },
     ],
+    [
+      'WORKDIR that is absolute stays as written, and what is relative to it does not',
+      'WORKDIR /a//b/\nWORKDIR c/\nWORKDIR /d//../e/',
+      { WorkingDir: '/d//../e/' },
+    ],
+    [
+      'WORKDIR relative to one that is not clean',
+      'WORKDIR /a//b/\nWORKDIR c/',
+      { WorkingDir: '/a/b/c' },
+    ],
     ['LABEL expands', 'ENV V=1\nLABEL v=$V', { Labels: { v: '1' } }],
     ['HEALTHCHECK NONE', 'HEALTHCHECK NONE', { Healthcheck: { Test: ['NONE'] } }],
     ['STOPSIGNAL', 'STOPSIGNAL SIGQUIT', { StopSignal: 'SIGQUIT' }],
