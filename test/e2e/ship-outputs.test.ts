@@ -263,8 +263,11 @@ describe('several platforms', () => {
   });
 
   test('share what is built on the platform of the build', async () => {
+    // Not scratch, which is for the target whatever FROM says.
+    const tools = cli.context({ Dockerfile: 'FROM scratch\nCOPY tool /tool\n', tool: 'tool\n' });
+    await cli.ok(['build', '-t', 'tools:1', tools]);
     const cross = cli.context({
-      Dockerfile: `FROM --platform=$BUILDPLATFORM scratch AS compiler
+      Dockerfile: `FROM --platform=$BUILDPLATFORM tools:1 AS compiler
 COPY source /source
 FROM scratch
 ARG TARGETARCH
@@ -286,7 +289,7 @@ COPY --from=compiler /source /$TARGETARCH
       .filter(({ type, outcome }) => type === 'step.end' && outcome === 'done')
       .map(({ step }) => names.get(step)!);
     expect(done.filter((name) => name.includes('COPY source'))).toEqual([
-      '[linux/amd64 compiler 1/1] COPY source /source',
+      '[linux/amd64 compiler 2/2] COPY source /source',
     ]);
     expect(done.filter((name) => name.includes('--from=compiler'))).toHaveLength(6);
   });
