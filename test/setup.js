@@ -23,6 +23,7 @@ export const TEST_PACKAGES = [
   'libcap2-bin',
   'attr',
   'zstd',
+  'qemu-user-static',
   'mmdebstrap',
   'erofs-utils',
   'git',
