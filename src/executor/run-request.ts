@@ -135,7 +135,9 @@ interface Container {
 async function runContainer(workshop: Workshop, container: Container): Promise<ContainerExit> {
   const { request, call, bundle, root, mounts } = container;
   const points: MountPoint[] = [
-    ...['/proc', '/dev', '/sys'].map((target) => ({ target, type: 'directory' as const })),
+    ...['/proc', '/dev', '/sys', ...(request.shmSize === undefined ? [] : ['/dev/shm'])].map(
+      (target) => ({ target, type: 'directory' as const }),
+    ),
     ...mounts.map(({ point }) => point),
   ];
   const takeAway = placeMountPoints(root, points);

@@ -187,6 +187,13 @@ describe.each(USERS)('a container of %s', (user) => {
       expect(paths(result)).toEqual(['proc', 'sys']);
     });
 
+    it('no /dev when /dev/shm has a size that was asked for', async () => {
+      const shell = home.layer([{ path: 'bin', node: directoryNode }, busybox()]);
+      const args = ['/bin/busybox', 'true'];
+      const result = await builder.run({ layers: [shell], args, shmSize: 1 << 20 });
+      expect(paths(result)).toEqual(['proc', 'sys']);
+    });
+
     it('what was there before', async () => {
       const layer = home.layer([
         { path: 'mnt', node: { ...directoryNode, mode: 0o700 } },
