@@ -1,6 +1,8 @@
 /** Build checks: those of a normal build, told as warnings, and `--call=check`, which builds nothing. */
 import { type BaseImages, openBaseImages } from './base-images.ts';
 import { type BuildInputs, openBuildInputs } from './build-inputs.ts';
+import { parseChecksum } from './context/download.ts';
+import { parseGitReference } from './context/location.ts';
 import type { Instruction } from './dockerfile/instruction.ts';
 import { type LintResult, lint } from './dockerfile/lint/lint.ts';
 import { type Outline, outlineOf, type TargetRow, targetsOf } from './dockerfile/outline.ts';
@@ -13,6 +15,7 @@ import { hostPlatform, type Platform, parsePlatform } from './oci/platform.ts';
 import { contextName, formatReference, parseReference } from './oci/reference.ts';
 import type { OperationContext } from './operation.ts';
 import type { BuildOptions } from './options.ts';
+import { parseChmod } from './scheduler/copy-mode.ts';
 
 export interface CheckParts {
   readonly inputs: BuildInputs;
@@ -112,5 +115,12 @@ function isImageName(name: string): boolean {
 /** What planning would refuse in an instruction whose words are expanded. */
 function judge(instruction: Instruction): void {
   if (instruction.kind === 'stopsignal') checkSignal(instruction.signal);
+  if (instruction.kind === 'copy' || instruction.kind === 'add') {
+    if (instruction.chmod) parseChmod(instruction.chmod);
+  }
+  if (instruction.kind === 'add' && instruction.checksum) {
+    const isGit = instruction.sources.some((source) => parseGitReference(source) !== undefined);
+    if (!isGit) parseChecksum(instruction.checksum);
+  }
   if (instruction.kind === 'expose') for (const port of instruction.ports) exposedPorts(port);
 }

@@ -64,7 +64,7 @@ function isSame({ status, headers }: Response, { etag }: KnownDownload): boolean
   return status === 304 || (etag !== undefined && headers.get('etag') === etag);
 }
 
-interface Checksum {
+export interface Checksum {
   readonly algorithm: string;
   readonly hex: string;
 }
@@ -150,7 +150,8 @@ function toNode(file: string, { sha256, size, lastModified }: KnownDownload): Fi
   };
 }
 
-function parseChecksum(text: string): Checksum {
+/** @throws TsbuildError `USAGE` */
+export function parseChecksum(text: string): Checksum {
   const [, algorithm = '', hex = ''] = /^([a-z0-9]+):([0-9a-f]+)$/.exec(text) ?? [];
   if (hex.length === 0 || CHECKSUM_LENGTHS[algorithm] !== hex.length) {
     throw new TsbuildError('USAGE', `--checksum=${text}: not a digest`, {

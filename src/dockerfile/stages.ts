@@ -10,7 +10,7 @@
  * A reference to a later stage is an error only in a stage that is built; a number without a stage, a variable, and a circle,
  * always.
  */
-import { locate, TsbuildError } from '../errors.ts';
+import { isTsbuildError, locate, TsbuildError } from '../errors.ts';
 import type { Arg, From, Instruction } from './instruction.ts';
 import { mountFrom } from './mount.ts';
 import type { Dockerfile } from './parse.ts';
@@ -109,6 +109,16 @@ export function findTarget(stages: readonly Stage[], target: string | undefined)
 /** What the automatic argument TARGETSTAGE holds: the target's name, as it was asked for if it was. */
 export function targetStageName(target: Stage, asked: string | undefined): string {
   return asked || (target.name ?? 'default');
+}
+
+/** The error for an image that cannot be had, which may have been meant as a stage. */
+export function hintStage(error: unknown, name: string, stages: readonly Stage[]): unknown {
+  const near = didYouMean(
+    name,
+    stages.flatMap((stage) => stage.name ?? []),
+  );
+  if (near !== undefined && isTsbuildError(error)) error.hint = near;
+  return error;
 }
 
 export interface StageReference {

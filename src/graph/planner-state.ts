@@ -1,6 +1,6 @@
 /** What the planning of one Dockerfile gathers: steps, images, and the stages planned so far. */
 import type { Dockerfile } from '../dockerfile/parse.ts';
-import type { Stage } from '../dockerfile/stages.ts';
+import { hintStage, type Stage } from '../dockerfile/stages.ts';
 import { locate, type SourceLocation } from '../errors.ts';
 import type { ImageConfig } from '../oci/config.ts';
 import { formatPlatform, type Platform } from '../oci/platform.ts';
@@ -86,10 +86,11 @@ export async function imageConfig(
   image: number,
   location: SourceLocation,
 ): Promise<ImageConfig> {
+  const wanted = planner.images[image]!;
   try {
-    return await planner.options.resolveImage(planner.images[image]!);
+    return await planner.options.resolveImage(wanted);
   } catch (error) {
-    throw locate(error, { location });
+    throw locate(hintStage(error, contextName(wanted.reference), planner.stages), { location });
   }
 }
 

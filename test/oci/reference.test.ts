@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isTsbuildError } from '../../src/errors.ts';
-import { familiarReference, formatReference, parseReference } from '../../src/oci/reference.ts';
+import {
+  contextName,
+  familiarReference,
+  formatReference,
+  parseReference,
+} from '../../src/oci/reference.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
@@ -67,4 +72,15 @@ describe('parseReference', () => {
       }),
     );
   });
+});
+
+describe('contextName', () => {
+  it.each([
+    ['alpine', 'alpine'],
+    ['alpine:latest', 'alpine'],
+    ['docker.io/library/alpine:latest', 'alpine'],
+    ['alpine:3', 'alpine:3'],
+    ['host:5000/a', 'host:5000/a'],
+    ['Not A Reference', 'Not A Reference'],
+  ])('of %s is %s', (text, name) => expect(contextName(text)).toBe(name));
 });

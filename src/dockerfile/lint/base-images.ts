@@ -2,7 +2,7 @@
 import { locate } from '../../errors.ts';
 import type { Instruction } from '../instruction.ts';
 import { mountFrom } from '../mount.ts';
-import { findCopyStage, findNamedStage, type Stage } from '../stages.ts';
+import { findCopyStage, findNamedStage, hintStage, type Stage } from '../stages.ts';
 import type { BaseConfig, Walk } from './walk.ts';
 import type { Bases, StageBase } from './walk-bases.ts';
 
@@ -19,7 +19,7 @@ export async function resolveImages(
     try {
       images.set(key(name, platform), await options.resolveImage(name, platform));
     } catch (error) {
-      throw locate(error, { location });
+      throw locate(hintStage(error, name, stages), { location });
     }
   };
   for (const { stage, base, name, platform } of needed) {

@@ -78,6 +78,16 @@ describe('an error', () => {
     expect((await lint(source)).error?.message).toBe('cannot copy from stage "b"');
   });
 
+  it('about an image says which stage may be meant', async () => {
+    const source = 'FROM scratch AS build\nFROM scratch\nCOPY --from=biuld a /\n';
+    const { error } = await lint(source, {
+      resolveImage: async () => {
+        throw new TsbuildError('NETWORK', 'no such host');
+      },
+    });
+    expect(error).toMatchObject({ hint: 'did you mean build?', location: { line: 3 } });
+  });
+
   it('in a stage hides what comes later', async () => {
     const source = 'FROM scratch\nLABEL a=$b\nUSER ${\nLABEL a=$c\n';
     const [first, error] = await outline(source);
