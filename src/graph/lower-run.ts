@@ -3,11 +3,11 @@
 import { heredocText, parseHeredocMarker } from '../dockerfile/heredoc.ts';
 import type { Run } from '../dockerfile/instruction.ts';
 import { type MountSpec, parseMount } from '../dockerfile/mount.ts';
-import { TsbuildError } from '../errors.ts';
+import { type SourceLocation, TsbuildError } from '../errors.ts';
 import { commandWords } from './lower-config.ts';
 import { expand, type Lowering, MAIN_CONTEXT } from './lowering.ts';
 import { proxyEnv } from './platform-args.ts';
-import { workdirOf } from './stage-state.ts';
+import { planError, workdirOf } from './stage-state.ts';
 import type { FileSource, RunMount, RunOp, StepId } from './step.ts';
 
 /** Where a script from a here-document is mounted. BuildKit's place, which scripts can see in `$0`. */
@@ -41,12 +41,23 @@ export async function lowerRun(lowering: Lowering, run: Run): Promise<void> {
     network: run.network,
     security: run.security,
   };
+  checkStrings(op, run.location);
   lowering.addStep(op, { name: displayName(run), location: run.location, inputs });
   const declared = [...state.args].map((name) => `${name}=${state.env.get(name) ?? ''}`);
   const prefix = declared.length > 0 ? `|${declared.length} ${declared.join(' ')} ` : '';
   state.history.push({
     entry: { created_by: `RUN ${prefix}${args.join(' ')} # tsbuild`, comment: 'tsbuild' },
     ...(state.result === undefined ? {} : { step: state.result }),
+  });
+}
+
+/** The kernel would take them up to the NUL. */
+function checkStrings({ args, env, workdir }: RunOp, location: SourceLocation): void {
+  const string = [...args, ...env, workdir].find((text) => text.includes('\0'));
+  if (string === undefined) return;
+  throw planError(`${JSON.stringify(string)} holds a NUL character`, {
+    location,
+    hint: 'no argument, variable or path of a process can hold one',
   });
 }
 

@@ -349,6 +349,13 @@ it.each([
   expect(copy.op.inline.map((file) => file.name)).toEqual([name]);
 });
 
+it.each(['RUN a\0b', 'ENV A=b\0c\nRUN a', 'RUN ["a\\u0000"]', 'WORKDIR /a\0b\nRUN a'])(
+  'refuses to run what a NUL would cut: %j',
+  async (text) => {
+    await expect(plan(`FROM busybox\n${text}`)).rejects.toThrow('holds a NUL character');
+  },
+);
+
 it.each(['..', 'a/b', '/'])('refuses a here-document of the name %s', async (name) => {
   await expect(plan(`FROM scratch\nCOPY <<${name} /d/\na\n${name}`)).rejects.toMatchObject({
     code: 'DOCKERFILE_PARSE',
