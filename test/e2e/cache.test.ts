@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { chmodSync, cpSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cli, createCli } from '../helpers/cli.ts';
@@ -164,4 +167,27 @@ test('a cached build says so, and gives the same image', async () => {
   expect(first.stderr).toMatch(/^#\d+ DONE/m);
   expect(second.stderr).toMatch(/^#\d+ CACHED$/m);
   expect(second.id).toBe(first.id);
+});
+
+test('a file of ADD is fetched once, while its server says that it has not changed', async () => {
+  const answers: number[] = [];
+  const server = createServer((request, response) => {
+    response.setHeader('ETag', '"1"');
+    response.statusCode = request.headers['if-none-match'] === '"1"' ? 304 : 200;
+    answers.push(response.statusCode);
+    response.end(response.statusCode === 200 ? 'hello' : undefined);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/file`;
+    const add = cli.context({ Dockerfile: `FROM busybox\nADD ${url} /\n` });
+    const use = cli.context({ Dockerfile: `FROM busybox\nADD ${url} /x\nRUN grep hello /x\n` });
+    for (const context of [add, add, use]) await cli.ok(['build', context]);
+    expect(answers).toEqual([200, 304, 304]);
+    await cli.ok(['prune', '--all', '--force']);
+    await cli.ok(['build', add]);
+    expect(answers.at(-1)).toBe(200);
+  } finally {
+    server.close();
+  }
 });

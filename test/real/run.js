@@ -4,7 +4,16 @@
  * builds them too, and configurations, and files where they can be the same, are compared.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,7 +64,7 @@ function checkCase({ name, prints, sameFiles }) {
   writeFileSync(dockerfile, readFileSync(dockerfile, 'utf8').replace(/^# syntax=.*\n/, ''));
   const ours = build([...tsbuild, 'build'], `real-${name}`, context, sameFiles);
   if (ours.error) return [ours.error];
-  const { stdout, stderr, status } = run([...tsbuild, 'run', '--rm', `real-${name}`], []);
+  const { stdout, stderr, status } = runImage(`real-${name}`);
   const isRight = typeof prints === 'string' ? stdout === prints : prints.test(stdout);
   const printed = isRight && status === 0 ? [] : [`prints ${JSON.stringify(stdout)} ${stderr}`];
   if (docker === undefined) return printed;
@@ -68,6 +77,21 @@ function checkCase({ name, prints, sameFiles }) {
     ...compareConfigs(config([...docker, 'image', 'inspect']), config([...tsbuild, 'inspect'])),
     ...(sameFiles ? compareFiles(theirs.tar, ours.tar) : []),
   ];
+}
+
+/** Into files: what Node gives a child as a pipe is a socket, which /dev/stdout cannot be opened for. */
+function runImage(name) {
+  const files = ['stdout', 'stderr'].map((stream) => join(scratch, stream));
+  const descriptors = files.map((file) => openSync(file, 'w'));
+  try {
+    const { status } = run([...tsbuild, 'run', '--rm', name], [], {
+      stdio: ['ignore', ...descriptors],
+    });
+    const [stdout, stderr] = files.map((file) => readFileSync(file, 'utf8'));
+    return { status, stdout, stderr };
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor);
+  }
 }
 
 function build(command, name, context, wantsFiles) {
