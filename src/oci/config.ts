@@ -54,8 +54,8 @@ export interface ImageConfig {
 }
 
 const strings = v.nullish(v.array(v.string()));
-const stringMap = v.nullish(v.record(v.string(), v.string()));
-const emptyMap = v.nullish(v.record(v.string(), v.nullable(v.looseObject({}))));
+const stringMap = v.nullish(mapOf((member) => typeof member === 'string'));
+const emptyMap = v.nullish(mapOf((member) => typeof member === 'object'));
 
 const runConfigSchema = v.looseObject({
   User: v.nullish(v.string()),
@@ -104,6 +104,18 @@ const configSchema = v.looseObject({
     ),
   ),
 });
+
+/** A map whose keys are anyone's: `v.record` leaves out those that are called `constructor` or `__proto__`. */
+function mapOf(isMember: (member: unknown) => boolean) {
+  return v.custom<Readonly<Record<string, unknown>>>(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      Object.values(value).every(isMember),
+    'not a map, or a member of it is of the wrong type',
+  );
+}
 
 /** Reads an image configuration; fields that are `null` are taken as absent. @throws TsbuildError `MANIFEST` */
 export function parseImageConfig(bytes: Uint8Array): ImageConfig {

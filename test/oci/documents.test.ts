@@ -97,6 +97,12 @@ describe('parseImageConfig', () => {
     expect(read.history).toBeUndefined();
   });
 
+  it('keeps labels and volumes of any name', () => {
+    const text = `{"Volumes":{"prototype":{}},"Labels":{"__proto__":"a","constructor":"b"}}`;
+    const config = JSON.parse(text) as unknown;
+    expect(JSON.stringify(parseImageConfig(bytes({ ...minimal, config })).config)).toBe(text);
+  });
+
   it('takes an image without layers', () => {
     expect(
       parseImageConfig(bytes({ ...minimal, rootfs: { type: 'layers', diff_ids: null } })).rootfs
@@ -108,6 +114,9 @@ describe('parseImageConfig', () => {
     ['no rootfs', { os: 'linux', architecture: 'amd64' }],
     ['a diffID that is none', { ...minimal, rootfs: { type: 'layers', diff_ids: ['x'] } }],
     ['Env that is no list', { ...minimal, config: { Env: 'A=1' } }],
+    ['Labels that are a list', { ...minimal, config: { Labels: ['a'] } }],
+    ['a label that is a number', { ...minimal, config: { Labels: { a: 1 } } }],
+    ['a volume that is a word', { ...minimal, config: { Volumes: { '/v': 'x' } } }],
   ])('refuses %s', (_, value) => {
     expect(() => parseImageConfig(bytes(value))).toThrow(
       expect.objectContaining({ code: 'MANIFEST' }),
