@@ -17,6 +17,7 @@ import { type AssembledImage, assembleImage } from './image/assemble.ts';
 import { assembleIndex } from './image/assemble-index.ts';
 import type { Image } from './image/image.ts';
 import { layerAt } from './layer/adopt.ts';
+import { indexReader } from './layer/index-file.ts';
 import { stackTree } from './layer/stack.ts';
 import type { Descriptor } from './oci/descriptor.ts';
 import type { DiffID } from './oci/digest.ts';
@@ -147,6 +148,8 @@ interface BuildParts {
 function runPlan(plan: Plan, images: readonly Image[], parts: BuildParts): Promise<ScheduleResult> {
   const { options, environment, operation, sourceDateEpoch } = parts;
   const { store } = environment;
+  // Every step has a tree of all the layers before it.
+  const read = indexReader();
   return schedule(
     plan,
     plan.targets.flatMap((target) => target.result ?? []),
@@ -155,7 +158,7 @@ function runPlan(plan: Plan, images: readonly Image[], parts: BuildParts): Promi
       image: async (op) => images[op.image]!.layers,
       records: openRecords(store),
       layerAt: (diffID) => layerAt(store, diffID),
-      treeOf: stackTree,
+      treeOf: (layers) => stackTree(layers, read),
       emit: operation.emit,
       signal: operation.signal,
       onMiss: () => warmExecutor(plan, environment),

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import type { Tasks } from '../host/workers.ts';
 import { applyLayer } from '../layer/apply.ts';
 import { type DiffOptions, writeChanges } from '../layer/diff.ts';
-import { hasMarks, readIndex } from '../layer/index-file.ts';
-import type { Layer, LayerView } from '../layer/layer.ts';
+import { hasMarks, indexReader } from '../layer/index-file.ts';
+import type { Layer } from '../layer/layer.ts';
 import { type Mountable, type MountableOptions, prepareMountable } from '../layer/mountable.ts';
 import { overlayTop } from '../layer/stack.ts';
 import type { Snapshot } from '../snapshot/snapshotter.ts';
@@ -47,12 +47,7 @@ export function prepareLower(
 
 /** The tasks of one thread, which remembers the indexes that it has read: the next step stands on the same layers. */
 export function executorTasks() {
-  const views = new Map<string, LayerView>();
-  const read = (layer: Layer): LayerView => {
-    const view = views.get(layer.diffID) ?? readIndex(layer);
-    views.set(layer.diffID, view);
-    return view;
-  };
+  const read = indexReader();
   return {
     /** Does nothing: the thread has started when it is done. */
     'executor.wake': () => {},

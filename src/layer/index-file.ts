@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
+import type { DiffID } from '../oci/digest.ts';
 import { HEADER_BYTES, readHeader } from './columns.ts';
 import { encodeIndex } from './index-encode.ts';
 import { viewIndex } from './index-view.ts';
@@ -12,6 +13,16 @@ import { scanLayer } from './scan.ts';
 export function readIndex(layer: Layer): LayerView {
   const bytes = readIfThere(layer.index);
   return (bytes && viewIndex(bytes, layer)) ?? rebuildIndex(layer);
+}
+
+/** {@link readIndex}, but each layer is read once: for who looks at many stacks of the same layers. */
+export function indexReader(): (layer: Layer) => LayerView {
+  const views = new Map<DiffID, LayerView>();
+  return (layer) => {
+    const view = views.get(layer.diffID) ?? readIndex(layer);
+    views.set(layer.diffID, view);
+    return view;
+  };
 }
 
 /** Whether there are whiteouts, or directories that the tar does not list: {@link LayerView.pathsOf}. Reads next to nothing. */

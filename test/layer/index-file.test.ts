@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hasMarks, indexOf, readIndex } from '../../src/layer/index-file.ts';
+import { hasMarks, indexOf, indexReader, readIndex } from '../../src/layer/index-file.ts';
 import type { LayerView } from '../../src/layer/layer.ts';
 import { writeLayer } from '../../src/layer/write.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
@@ -144,4 +144,15 @@ describe('a damaged index is made again from the tar', () => {
       expect.objectContaining({ code: 'STORE' }),
     );
   });
+});
+
+test('a reader of indexes reads each layer once, and layers of other content for themselves', () => {
+  const read = indexReader();
+  const one = write();
+  const other = writeLayer([], { directory: tempDirectory() });
+  const view = read(one);
+  rmSync(one.index);
+  rmSync(one.tar);
+  expect(read({ ...one })).toBe(view);
+  expect(read(other)).not.toBe(view);
 });
