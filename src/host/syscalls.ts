@@ -94,6 +94,13 @@ export function mknod(path: SyscallPath, mode: number, device: number | bigint =
   check('mknod', path, libc().mknod(cString(path), mode, device));
 }
 
+/** A pipe, of which no child inherits anything but what it is given. */
+export function pipe(): { readonly reading: number; readonly writing: number } {
+  const ends = new Int32Array(2);
+  check('pipe2', undefined, libc().pipe2(ends, O_CLOEXEC));
+  return { reading: ends[0]!, writing: ends[1]! };
+}
+
 export function lchown(path: SyscallPath, uid: number, gid: number): void {
   check('lchown', path, libc().lchown(cString(path), uid, gid));
 }
@@ -140,6 +147,7 @@ export function minor(device: number | bigint): number {
 
 const { ENODATA, ENOTSUP } = constants.errno;
 const AT_FDCWD = -100;
+const O_CLOEXEC = 0o2000000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 /** XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limits.h: no value and no list is longer. */
 const XATTR_MAX = 65536;
@@ -160,6 +168,7 @@ const SIGNATURES = {
   llistxattr: 'long llistxattr(void *path, void *list, size_t size)',
   lsetxattr: 'int lsetxattr(void *path, void *name, void *value, size_t size, int flags)',
   lremovexattr: 'int lremovexattr(void *path, void *name)',
+  pipe2: 'int pipe2(void *ends, int flags)',
   lchown: 'int lchown(void *path, unsigned int uid, unsigned int gid)',
   utimensat: 'int utimensat(int directory, void *path, void *times, int flags)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',

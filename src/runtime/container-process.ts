@@ -3,12 +3,14 @@
  * is called, and what it writes of the container.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { closeSync, readFileSync, rmSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { TsbuildError } from '../errors.ts';
 import { descendants, kill } from '../host/process.ts';
+import { pipe } from '../host/syscalls.ts';
 import type { Cgroup } from './cgroup.ts';
 import type { ContainerExit, RunOptions, Runtime } from './runtime.ts';
 
@@ -48,12 +50,13 @@ export function createRuntime(program: RuntimeProgram, options: RuntimeProgramOp
   return {
     run: async (id, bundle, run) => {
       run.signal?.throwIfAborted();
-      const child = start(commandOf(program, options, bundle, id), options.env, run);
+      const { child, outputs } = start(commandOf(program, options, bundle, id), options.env, run);
       const onAbort = (): void => killUntilGone(child);
       run.signal?.addEventListener('abort', onAbort, { once: true });
       try {
         // With the first process of its pid namespace, the kernel kills all others.
         const exit = await ended(child, () => killInit(id, 'SIGKILL'));
+        await Promise.all(outputs);
         run.signal?.throwIfAborted();
         return exitOf(exit, () => readLog(bundle), program);
       } finally {
@@ -78,31 +81,62 @@ function commandOf(
   ];
 }
 
+interface Started {
+  readonly child: ChildProcess;
+  /** Done when all that the container wrote has been handed over. */
+  readonly outputs: readonly Promise<void>[];
+}
+
 function start(
   command: readonly string[],
   env: Readonly<Record<string, string>>,
   run: RunOptions,
-): ChildProcess {
-  const { stdin, stdout, stderr } = run.io;
+): Started {
+  const { stdin } = run.io;
   const [file, ...args] =
     run.cgroup === undefined ? command : ['/bin/sh', '-c', GATE, 'sh', ...command];
   const input = typeof stdin === 'number' ? stdin : stdin === 'none' ? 'ignore' : 'pipe';
+  const outputs = (['stdout', 'stderr'] as const).map((name) => openOutput(name, run));
   const child = spawn(file!, args, {
     env,
-    stdio: [input, stdout, stderr, run.cgroup === undefined ? 'ignore' : 'pipe'],
+    stdio: [
+      input,
+      ...outputs.map(({ writing }) => writing),
+      run.cgroup === undefined ? 'ignore' : 'pipe',
+    ],
     // A terminal's Ctrl-C goes to its whole process group, and the runtime would pass it on once more. Only a container
     // with a terminal of its own, for which the runtime reads ours, must stay in the group that may read.
     detached: run.terminal !== true,
   });
+  for (const { started } of outputs) started();
   if (child.stdin !== null && typeof stdin === 'object') {
     // The container may end, or close its stdin, before it has read everything.
     stdin.pipe(child.stdin.on('error', () => stdin.unpipe()));
     child.once('close', () => stdin.destroy());
   }
-  pump(child.stdout, 'stdout', run);
-  pump(child.stderr, 'stderr', run);
   if (run.cgroup !== undefined) letIn(child, run.cgroup);
-  return child;
+  return { child, outputs: outputs.map(({ ended: end }) => end) };
+}
+
+interface Output {
+  /** The descriptor that the container writes to. */
+  readonly writing: number;
+  /** To be called when the container has it. */
+  readonly started: () => void;
+  readonly ended: Promise<void>;
+}
+
+/** A pipe, unless there is a descriptor: what Node gives a child is a socket, for which /dev/stdout cannot be opened. */
+function openOutput(name: 'stdout' | 'stderr', run: RunOptions): Output {
+  const given = run.io[name];
+  if (given !== 'pipe') {
+    return { writing: given, started: () => {}, ended: Promise.resolve() };
+  }
+  const { reading, writing } = pipe();
+  const stream = new Socket({ fd: reading, readable: true, writable: false });
+  const ended = new Promise<void>((resolve) => stream.once('close', () => resolve()));
+  pump(stream, name, run);
+  return { writing, started: () => closeSync(writing), ended };
 }
 
 /** Waits until the process has been moved into its cgroup, and becomes the runtime. */
@@ -122,8 +156,8 @@ function letIn(child: ChildProcess, cgroup: Cgroup): void {
 }
 
 /** Hands bytes over, one piece at a time: a container that writes faster than they are taken has to wait. */
-function pump(stream: Readable | null, name: 'stdout' | 'stderr', run: RunOptions): void {
-  stream?.on('data', async (bytes: Buffer) => {
+function pump(stream: Socket, name: 'stdout' | 'stderr', run: RunOptions): void {
+  stream.on('data', async (bytes: Buffer) => {
     stream.pause();
     await run.onOutput?.(name, bytes);
     stream.resume();
@@ -133,7 +167,7 @@ function pump(stream: Readable | null, name: 'stdout' | 'stderr', run: RunOption
 type Exit = readonly [status: number | null, signal: NodeJS.Signals | null];
 
 /**
- * Waits for the end of the runtime and of its streams. `onDeath` is called if it was killed, while the container may live.
+ * Waits for the end of the runtime. `onDeath` is called if it was killed, while the container may live.
  */
 async function ended(child: ChildProcess, onDeath: () => void): Promise<Exit> {
   child.once('exit', (_, signal) => {

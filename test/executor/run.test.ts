@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type TestBuilder, type TestHome, testHome, USERS } from '../helpers/executor.ts';
+import { shell, type TestBuilder, type TestHome, testHome, USERS } from '../helpers/executor.ts';
 
 describe.each(USERS)('an executor of %s', (user) => {
   let home: TestHome;
@@ -27,6 +27,17 @@ describe.each(USERS)('an executor of %s', (user) => {
         stderr: 'err\n',
         layer: undefined,
       });
+    });
+
+    it('that opens its standard streams by name, whoever it is', async () => {
+      const script = 'echo out > /dev/stdout; echo err > /dev/stderr';
+      for (const id of [0, 5]) {
+        const result = await builder.run({
+          ...shell(script),
+          user: { uid: id, gid: id, additionalGids: [] },
+        });
+        expect(result).toMatchObject({ exitCode: 0, stdout: 'out\n', stderr: 'err\n' });
+      }
     });
 
     it('that prints more than pipes hold', async () => {
