@@ -70,16 +70,19 @@ export function operationOf({ diffID }: Pick<ReceiveRequest, 'diffID'>): string 
   return diffID === undefined ? 'receive layer' : `receive layer ${diffID}`;
 }
 
+/** Each chunk has a turn of its own: so zlib's thread is given its next input before this one is busy with the output. */
 function writable(write: (chunk: Buffer) => void): Writable {
   return new Writable({
     write(chunk: Buffer, _encoding, done) {
-      try {
-        write(chunk);
-      } catch (error) {
-        done(error as Error);
-        return;
-      }
-      done();
+      setImmediate(() => {
+        try {
+          write(chunk);
+        } catch (error) {
+          done(error as Error);
+          return;
+        }
+        done();
+      });
     },
   });
 }

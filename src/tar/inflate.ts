@@ -8,6 +8,8 @@ export type TarCompression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
 
 /** Each chunk costs a turn of the event loop: few large ones pass about a third faster than the default's many. */
 const CHUNK = 256 * 1024;
+/** Enough that zlib's thread goes on while this one reads what there is. */
+const GUNZIP = { chunkSize: CHUNK, readableHighWaterMark: 4 * CHUNK };
 
 const MAGIC: readonly (readonly [TarCompression, Buffer])[] = [
   ['gzip', Buffer.of(0x1f, 0x8b, 8)],
@@ -29,7 +31,7 @@ export function detectCompression(head: Uint8Array): TarCompression {
 export function inflateStream(compression: TarCompression): Duplex {
   if (compression === 'none') return new PassThrough();
   // Reads every member of a gzip file: parallel compressors write several.
-  if (compression === 'gzip') return zlib.createGunzip({ chunkSize: CHUNK });
+  if (compression === 'gzip') return zlib.createGunzip(GUNZIP);
   const zstd = compression === 'zstd' ? (zlib as ZlibWithZstd).createZstdDecompress : undefined;
   return zstd?.({ chunkSize: CHUNK }) ?? programStream(compression);
 }
