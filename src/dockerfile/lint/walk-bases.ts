@@ -1,7 +1,7 @@
 /** FROM by FROM: which image or stage each is based on, with the ARGs before the first. */
 import { isTsbuildError, locate, TsbuildError } from '../../errors.ts';
 import type { From } from '../instruction.ts';
-import { findBaseStage, type Stage, type Stages } from '../stages.ts';
+import { findBaseStage, type Stage, type Stages, targetStageName } from '../stages.ts';
 import { type Environment, type ExpandedWord, expandWordDetails, WordError } from '../words.ts';
 import type { PlatformFacts } from './rule.ts';
 import { report, type Walk } from './walk.ts';
@@ -67,6 +67,8 @@ function checkDefaults(head: Head, walk: Walk): void {
 function evaluateGlobals(head: Head, { options }: Walk, given: Environment): Globals {
   // Without a prototype, for the names are anyone's.
   const values: Record<string, string> = Object.assign(Object.create(null), options.platformArgs);
+  if (values.TARGETSTAGE !== undefined)
+    values.TARGETSTAGE = targetStageName(head.stages.at(-1)!, options.target);
   for (const name of Object.keys(values)) {
     if (Object.hasOwn(given, name)) values[name] = given[name]!;
   }

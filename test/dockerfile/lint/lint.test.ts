@@ -145,6 +145,13 @@ describe('an error', () => {
     ]);
   });
 
+  it('is none for a FROM with the name of the target', async () => {
+    const source = 'FROM scratch AS for-it\nFROM for-$TARGETSTAGE AS it\n';
+    const resolveImage = () => Promise.reject(new TsbuildError('IMAGE_NOT_FOUND', 'no image'));
+    const platformArgs = { TARGETSTAGE: 'default' };
+    expect((await lint(source, { resolveImage, platformArgs })).error).toBeUndefined();
+  });
+
   it('that is none of a build is thrown', async () => {
     const judge = () => {
       throw new RangeError('a bug');
