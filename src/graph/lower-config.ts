@@ -104,7 +104,7 @@ export function lowerUser(lowering: Lowering, { user, location }: User): void {
 
 export function lowerExpose(lowering: Lowering, { ports, location }: Expose): void {
   const { state } = lowering;
-  const words = ports.flatMap((word) => expandList(lowering, word, location)).sort();
+  const words = [...ports].sort().flatMap((word) => expandList(lowering, word, location));
   const keys = words.flatMap((word) => {
     try {
       return exposedPorts(word);
