@@ -304,9 +304,9 @@ describe('the history', () => {
 
   it('shows the ports of EXPOSE in the order of its words', async () => {
     const result = await plan('FROM busybox\nARG P=65534\nEXPOSE 80 8/udp 65535 $P-65535/udp 80');
-    expect(historyOf(result)).toEqual([
+    expect(historyOf(result).at(-1)).toBe(
       'EXPOSE [65534/udp 65535/udp 65535/tcp 8/udp 80/tcp 80/tcp]',
-    ]);
+    );
   });
 
   it('has nothing for ONBUILD', async () => {
