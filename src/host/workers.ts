@@ -55,6 +55,9 @@ export type TaskReply =
   | { readonly kind: 'result'; readonly value: unknown }
   | { readonly kind: 'error'; readonly error: PlainError };
 
+/** A thread holds some 15 MB, and takes 30 ms to start. */
+const IDLE_MS = 20;
+
 interface Job extends TaskRequest {
   readonly options: RunOptions;
   readonly resolve: (value: unknown) => void;
@@ -95,6 +98,7 @@ class ThreadPool implements Workers {
   /** Threads and what each is doing. */
   readonly #threads = new Map<Worker, Job | undefined>();
   #closed = false;
+  #retiring: NodeJS.Timeout | undefined;
 
   constructor(options: WorkersOptions) {
     this.#options = options;
@@ -182,6 +186,14 @@ class ThreadPool implements Workers {
     this.#threads.set(thread, undefined);
     this.#idle.push(thread);
     thread.unref();
+    this.#retiring ??= setTimeout(() => this.#retire(), IDLE_MS).unref();
+  }
+
+  /** Ends the threads that have nothing to do, unless there was work in between. */
+  #retire(): void {
+    this.#retiring = undefined;
+    if (this.#idle.length < this.#threads.size) return;
+    for (const thread of [...this.#idle]) void this.#end(thread, undefined, undefined);
   }
 
   /** A thread that ended by itself: out of memory, or a crash of native code. */

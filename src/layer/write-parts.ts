@@ -22,8 +22,8 @@ export interface PartsOptions extends WriteOptions {
 
 /** Larger is no faster, and there are {@link PARTS} of them. */
 const PART_BYTES = 1024 * 1024;
-/** At once: two being filled, one being hashed, and the next ones ready. */
-const PARTS = 6;
+/** At once: two being filled, one being hashed, and the next one ready. */
+const PARTS = 4;
 
 /**
  * What `writeLayer` writes, byte for byte; but contents whose sha256 is not known stay without one in the index.

@@ -108,7 +108,7 @@ function copyDirectory(item: CopyItem, at: string, copying: Copying): void {
   target.makeDirectory(at, created);
   for (const { path, node, isPassage } of item.entries) {
     const to = joinPath(at, path);
-    if (node.type === 'directory') putDirectory(to, node, isPassage, copying);
+    if (node.type === 'directory') putDirectory(to, node, isPassage === true, copying);
     else putFile(to, node, copying);
   }
 }

@@ -53,7 +53,7 @@ export interface CopyEntry {
   readonly path: string;
   readonly node: FileNode;
   /** A directory that is there for the sake of what lies below: excluded itself. */
-  readonly isPassage: boolean;
+  readonly isPassage?: boolean;
 }
 
 /**
@@ -85,17 +85,11 @@ function toItem(
 function directoryItem(tree: FileTree, path: string, filter: TreeFilter): CopyItem {
   const isFiltered = filter.include !== undefined || (filter.exclude?.length ?? 0) > 0;
   const view: FilteredTree | undefined = isFiltered ? filterTree(tree, filter, path) : undefined;
-  const walked = view === undefined ? walkTree(tree, path) : walkTree(view);
-  return {
-    name: baseName(path),
-    node: tree.lookup(path)!,
-    unpack: false,
-    entries: walked.map(({ path, node }) => ({
-      path,
-      node,
-      isPassage: view !== undefined && !view.isChosen(path),
-    })),
-  };
+  const entries =
+    view === undefined
+      ? walkTree(tree, path)
+      : walkTree(view).map((entry) => ({ ...entry, isPassage: !view.isChosen(entry.path) }));
+  return { name: baseName(path), node: tree.lookup(path)!, unpack: false, entries };
 }
 
 /** The word is a pattern for paths below its pivot, in the language of `.dockerignore`: `**` works here. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isTsbuildError, TsbuildError } from '../../src/errors.ts';
 import { fromPlainError, toPlainError } from '../../src/host/error-transport.ts';
 import { createWorkers, inlineWorkers, type Tasks, type Workers } from '../../src/host/workers.ts';
@@ -218,5 +218,16 @@ describe('an error that is sent', () => {
     const error = new Error('round');
     error.cause = error;
     expect(fromPlainError(toPlainError(error)).message).toBe('round');
+  });
+});
+
+test('threads that have nothing to do end after a moment, and others take their place', async () => {
+  const workers = start(1);
+  const first = await workers.run('thread', undefined);
+  expect(await workers.run('thread', undefined)).toBe(first);
+  // The clock of this thread, which the pool goes by too, and no guess of how long ending takes.
+  await vi.waitFor(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(await workers.run('thread', undefined)).not.toBe(first);
   });
 });
