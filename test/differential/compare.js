@@ -102,7 +102,7 @@ export function compareHistory(theirs, ours) {
 export function compareRefusals(theirs, ours) {
   const marked = [...theirs.matchAll(/^ *(\d+) \| >>> /gm)].map((match) => match[1]);
   const line = /^ {2}--> .*:(\d+)$/m.exec(ours)?.[1];
-  const code = /^error: [^]*?\[([A-Z_]+)\]$/m.exec(ours)?.[1];
+  const code = /^error: [\s\S]*?\[([A-Z_]+)\]$/m.exec(ours)?.[1];
   const said = (text) => text.trim().split('\n').at(-1);
   return [
     ...(code === undefined ? [`refusal without a code: ${said(ours)}`] : []),
