@@ -4,13 +4,16 @@
  */
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Tasks } from '../host/workers.ts';
+import type { Tasks, Workers } from '../host/workers.ts';
 import { applyLayer } from '../layer/apply.ts';
-import { type DiffOptions, writeChanges } from '../layer/diff.ts';
+import { type DiffOptions, diffChanges } from '../layer/diff.ts';
+import { FILL_TASK, fillPart, type TarPart } from '../layer/fill-part.ts';
 import { hasMarks, indexReader } from '../layer/index-file.ts';
-import type { Layer } from '../layer/layer.ts';
+import type { Layer, LayerInput } from '../layer/layer.ts';
 import { type Mountable, type MountableOptions, prepareMountable } from '../layer/mountable.ts';
-import { overlayTop } from '../layer/stack.ts';
+import { overlayTop, stackTree } from '../layer/stack.ts';
+import { writeLayer } from '../layer/write.ts';
+import { writeLayerParts } from '../layer/write-parts.ts';
 import type { Snapshot } from '../snapshot/snapshotter.ts';
 import { openSnapshotter, type SnapshotChoice } from './snapshots.ts';
 
@@ -45,12 +48,22 @@ export function prepareLower(
   return { ...prepareMountable(layer, { ...options, onWarning }), hasMarks: hasMarks(layer) };
 }
 
-/** The tasks of one thread, which remembers the indexes that it has read: the next step stands on the same layers. */
-export function executorTasks() {
+/** Bytes of files from which on it is worth a detour that they are read by others. */
+const LARGE = 16 << 20;
+
+/**
+ * The tasks of one thread, which remembers the indexes that it has read: the next step stands on the same layers. It
+ * writes large layers with the help of `fillers`.
+ */
+export function executorTasks(fillers: () => Workers) {
   const read = indexReader();
   return {
-    /** Does nothing: the thread has started when it is done. */
-    'executor.wake': () => {},
+    /** Makes sure that this thread has started, and those that help it. */
+    'executor.wake': async () => {
+      await Promise.all([1, 2].map(() => fillers().run('executor.start', undefined)));
+    },
+    'executor.start': () => {},
+    [FILL_TASK]: (part: TarPart) => fillPart(part),
     /** {@link LowerTask} to {@link Lower}; reports warnings. */
     'executor.lower': (task: LowerTask, { report }): Lower => prepareLower(task, report),
     /**
@@ -65,7 +78,19 @@ export function executorTasks() {
       return directory;
     },
     /** {@link CommitTask} to `WrittenLayer`, or `undefined` if nothing changed. */
-    'executor.commit': ({ snapshots, snapshot, parents, options }: CommitTask) =>
-      writeChanges(openSnapshotter(snapshots).changes(snapshot), parents, options, read),
+    'executor.commit': async ({ snapshots, snapshot, parents, options }: CommitTask) => {
+      const changes = openSnapshotter(snapshots).changes(snapshot);
+      const inputs = diffChanges(changes, stackTree(parents, read), options.sourceDateEpoch);
+      if (inputs.length === 0) return undefined;
+      if (bytesOf(inputs) < LARGE) return writeLayer(inputs, options);
+      return await writeLayerParts(inputs, { ...options, workers: fillers(), signal: NEVER });
+    },
   } satisfies Tasks;
 }
+
+function bytesOf(inputs: readonly LayerInput[]): number {
+  return inputs.reduce((sum, input) => sum + ('node' in input ? input.node.size : 0), 0);
+}
+
+/** A thread that is to stop is ended, and its own threads with it. */
+const NEVER = new AbortController().signal;

@@ -101,14 +101,14 @@ interface CommitContext {
 /** Little is committed here and now; much, in a thread. */
 function commitWith(workers: Workers, context: CommitContext): Workshop['commit'] {
   const { store, choice, snapshots, keep } = context;
-  const own = executorTasks();
+  const own = executorTasks(() => workers);
   return async (snapshot, parents, { sourceDateEpoch, signal }) => {
     const directory = store.tempDir();
     const options = { directory, ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }) };
     const task: CommitTask = { snapshots: choice, snapshot, parents, options };
     try {
       const written = snapshots.isSmall(snapshot)
-        ? own['executor.commit'](task)
+        ? await own['executor.commit'](task)
         : ((await workers.run('executor.commit', task, { signal })) as WrittenLayer | undefined);
       if (written === undefined) return undefined;
       const layer = adoptLayer(store, written);

@@ -8,7 +8,8 @@
  * `path`.
  */
 import { constants } from 'node:os';
-import { lazily, loadKoffi } from './koffi.ts';
+import { loadKoffi } from './koffi.ts';
+import { lazily } from './lazily.ts';
 
 /** Flags of mount(2), see linux/mount.h. */
 export const MS_RDONLY = 1;

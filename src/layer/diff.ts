@@ -15,7 +15,7 @@ import {
   joinPath,
   parentPath,
 } from '../tree/file-tree.ts';
-import type { Layer, LayerInput, LayerView, WrittenLayer } from './layer.ts';
+import type { Layer, LayerInput, WrittenLayer } from './layer.ts';
 import { sameContent } from './same-content.ts';
 import { stackTree } from './stack.ts';
 import { writeLayer } from './write.ts';
@@ -32,9 +32,8 @@ export function writeChanges(
   changes: Changes,
   parents: readonly Layer[],
   options: DiffOptions,
-  read?: (layer: Layer) => LayerView,
 ): WrittenLayer | undefined {
-  const inputs = diffChanges(changes, stackTree(parents, read), options.sourceDateEpoch);
+  const inputs = diffChanges(changes, stackTree(parents), options.sourceDateEpoch);
   return inputs.length === 0 ? undefined : writeLayer(inputs, options);
 }
 

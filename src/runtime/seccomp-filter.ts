@@ -10,7 +10,8 @@
 import { closeSync, fstatSync, openSync, readSync, unlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { lazily, loadKoffi } from '../host/koffi.ts';
+import { loadKoffi } from '../host/koffi.ts';
+import { lazily } from '../host/lazily.ts';
 import type { SeccompProfile, SeccompRule } from './seccomp.ts';
 
 /**

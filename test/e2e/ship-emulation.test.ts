@@ -19,6 +19,7 @@ const MASK = String.raw`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff
 /** Why foreign programs cannot be run here; nothing if they can. */
 let lacks: string | undefined;
 let isOurs = false;
+let isMounted = false;
 let clis: Record<As, Cli>;
 
 beforeAll(() => {
@@ -30,6 +31,7 @@ beforeAll(() => {
 });
 afterAll(async () => {
   if (isOurs) writeFileSync(join(BINFMT, ENTRY), '-1');
+  if (isMounted) execFileSync('umount', [BINFMT]);
   await Promise.all(Object.values(clis).map((cli) => cli[Symbol.asyncDispose]()));
 });
 
@@ -37,8 +39,10 @@ function register(): string | undefined {
   if (existsSync(join(BINFMT, ENTRY))) return undefined;
   if (!existsSync(QEMU)) return `there is no ${QEMU} (Debian's package qemu-user-static)`;
   try {
-    if (!existsSync(join(BINFMT, 'register')))
+    if (!existsSync(join(BINFMT, 'register'))) {
       execFileSync('mount', ['-t', 'binfmt_misc', 'none', BINFMT], { stdio: 'pipe' });
+      isMounted = true;
+    }
     // F: the kernel keeps the interpreter open, so that a rootfs need not have it.
     writeFileSync(join(BINFMT, 'register'), `:${ENTRY}:M::${MAGIC}:${MASK}:${QEMU}:F`);
     isOurs = true;
