@@ -230,7 +230,8 @@ async function transfer(
   const { emit, signal } = operation;
   const transfers = new Map<Digest, Transfer>();
   const of = (descriptor: Descriptor) => {
-    const known = transfers.get(descriptor.digest) ?? startTransfer(emit, step, descriptor);
+    const known =
+      transfers.get(descriptor.digest) ?? startTransfer(emit, step, descriptor, 'download');
     transfers.set(descriptor.digest, known);
     return known;
   };

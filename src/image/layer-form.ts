@@ -134,7 +134,7 @@ async function compress(
   const workers = layer.size <= SMALL_BYTES ? thisThread() : forming.workers;
   if (layer.size > LARGE_BYTES) returnFreedMemory();
   const subject = { digest: layer.diffID, size: layer.size };
-  const transfer = startTransfer(emit, step, subject, 'compress ');
+  const transfer = startTransfer(emit, step, subject, 'compress');
   const blob = await inTempDir(store, async (directory) => {
     const target = join(directory, 'blob');
     const growing = onStart && layer.size > SMALL_BYTES ? growingFile(target) : undefined;

@@ -38,7 +38,7 @@ export async function pullLayer(pull: LayerPull): Promise<boolean> {
   if (compression === undefined) {
     throw new TsbuildError('MANIFEST', `${layer.digest} is no layer: ${layer.mediaType}`);
   }
-  const transfer = startTransfer(emit, step, layer);
+  const transfer = startTransfer(emit, step, layer, 'download');
   const present = isPresent(store, layer, diffID, compression);
   const here = present || store.blobSize(layer.digest) === layer.size;
   if (!present) {

@@ -61,7 +61,7 @@ export async function startLayer(push: LayerPush, layer: ManifestLayer): Promise
     finish(blob);
     const sent = sending.then((outcome) => {
       if (outcome === undefined) return false;
-      startTransfer(emit, step, blob).done(outcome === 'exists' ? outcome : undefined);
+      startTransfer(emit, step, blob, 'upload').done(outcome === 'exists' ? outcome : undefined);
       noteSent(push, blob, layer.diffID);
       return true;
     });
@@ -91,7 +91,7 @@ export async function send(
 ): Promise<Descriptor> {
   const { store, target, step, emit, signal } = push;
   const common = signal ? { signal } : {};
-  const transfer = startTransfer(emit, step, blob);
+  const transfer = startTransfer(emit, step, blob, 'upload');
   const outcome = await target.push(blob, () => store.fetch(blob, common), {
     ...common,
     ...(mountFrom === undefined ? {} : { mountFrom }),

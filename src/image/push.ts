@@ -134,7 +134,7 @@ async function pushManifest(
     (await target.exists(expected.descriptor, signal ? { signal } : {}))
   ) {
     for (const blob of [manifest.config, ...known.map((blob) => blob!)])
-      startTransfer(pushing.emit, pushing.step, blob).done('exists');
+      startTransfer(pushing.emit, pushing.step, blob, 'upload').done('exists');
     return expected;
   }
   const sent = await together(signal, (inner) => {

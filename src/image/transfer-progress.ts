@@ -1,5 +1,5 @@
 /** What a pull or a push tells of each blob while it moves. */
-import type { EventSink } from '../events.ts';
+import { type EventSink, startSpan } from '../events.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { hexOf } from '../oci/digest.ts';
 
@@ -17,9 +17,10 @@ export function startTransfer(
   emit: EventSink | undefined,
   step: string,
   { digest, size }: Pick<Descriptor, 'digest' | 'size'>,
-  label = '',
+  kind: 'compress' | 'upload' | 'download',
 ): Transfer {
-  const item = `${label}${hexOf(digest).slice(0, 12)}`;
+  const item = `${kind === 'compress' ? 'compress ' : ''}${hexOf(digest).slice(0, 12)}`;
+  const endSpan = emit && startSpan(emit, kind, step);
   const common = { type: 'step.progress', step, item, total: size, unit: 'bytes' } as const;
   let told = 0;
   return {
@@ -30,6 +31,7 @@ export function startTransfer(
       emit?.({ ...common, current });
     },
     done(note) {
+      if (note === undefined) endSpan?.();
       emit?.({ ...common, current: size, done: true, ...(note ? { note } : {}) });
     },
   };

@@ -7,6 +7,7 @@
 import { recipe } from '../cache/recipe.ts';
 import { parseGitReference } from '../context/location.ts';
 import { isTsbuildError, TsbuildError } from '../errors.ts';
+import { startSpan } from '../events.ts';
 import type { CopyOp } from '../graph/step.ts';
 import type { Layer, LayerInput } from '../layer/layer.ts';
 import { EMPTY_TREE, type FileNode, type FileTree } from '../tree/file-tree.ts';
@@ -37,7 +38,9 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
   return async (context) => {
     const { op } = context.step;
     const { parent, signal } = context;
+    const endStat = startSpan(context.span, 'stat');
     const items = await select(op, await sourcesOf(context, environment));
+    endStat();
     const chmod = op.chmod === undefined ? NO_CHMOD : parseChmod(op.chmod);
     const content = await digestCopy(items, {
       hasOwner: op.chown !== undefined,
@@ -55,6 +58,7 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
         epoch: environment.sourceDateEpoch?.toString(),
       }),
       async execute() {
+        const endCopy = startSpan(context.span, 'copy');
         const users = parent.layers.length === 0 ? undefined : parent.tree;
         await using opened = await environment.sources.openArchives(items, signal);
         const inputs = planCopy(items, {
@@ -66,7 +70,10 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
           createdTime: environment.createdTime,
           archives: opened.archives,
         });
-        return inputs.length === 0 ? undefined : await environment.writeLayer(inputs, signal);
+        const layer =
+          inputs.length === 0 ? undefined : await environment.writeLayer(inputs, signal);
+        endCopy();
+        return layer;
       },
     };
   };
