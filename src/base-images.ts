@@ -1,9 +1,10 @@
-/** Images that a build starts from or copies from: those of the store, and those that a registry has to be asked for. */
+/** Images that a build starts from or copies from: those of the store, of layouts, and those that a registry has to be asked for. */
 import type { Environment } from './environment.ts';
 import type { EventSink } from './events.ts';
 import type { PlanImage } from './graph/step.ts';
 import { findPresentImage, type Image } from './image/image.ts';
 import { formatPlatform } from './oci/platform.ts';
+import { LAYOUT_SCHEME } from './oci/reference.ts';
 
 export interface BaseImages {
   /** The image, fetched if need be; asked for twice, it is looked up once. */
@@ -34,11 +35,16 @@ export function openBaseImages(options: BaseImagesOptions): BaseImages {
 }
 
 async function findOrPull(image: PlanImage, options: BaseImagesOptions): Promise<Image> {
-  const { environment, pull } = options;
+  const { environment, pull, emit, signal } = options;
+  const request = { ...image, emit, signal };
+  if (image.reference.startsWith(LAYOUT_SCHEME)) {
+    const { receiveFromLayout } = await import('./layout-image.ts');
+    return receiveFromLayout(environment, request);
+  }
   if (!pull) {
     const found = findPresentImage(environment.store, image.reference, image.platform);
     if (found !== undefined) return found;
   }
   const { pullReference } = await import('./ship.ts');
-  return pullReference(environment, { ...image, emit: options.emit, signal: options.signal });
+  return pullReference(environment, request);
 }

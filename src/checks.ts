@@ -8,11 +8,12 @@ import { type LintResult, lint } from './dockerfile/lint/lint.ts';
 import { type Outline, outlineOf, type TargetRow, targetsOf } from './dockerfile/outline.ts';
 import { type Dockerfile, parseDockerfile } from './dockerfile/parse.ts';
 import { openEnvironment } from './environment.ts';
+import { findNamedContext } from './graph/named-context.ts';
 import { platformArgs } from './graph/platform-args.ts';
 import { exposedPorts } from './graph/ports.ts';
 import { checkSignal } from './graph/signals.ts';
 import { hostPlatform, type Platform, parsePlatform } from './oci/platform.ts';
-import { contextName, formatReference, parseReference } from './oci/reference.ts';
+import { formatReference, parseReference } from './oci/reference.ts';
 import type { OperationContext } from './operation.ts';
 import type { BuildOptions } from './options.ts';
 import { parseChmod } from './scheduler/copy-mode.ts';
@@ -41,13 +42,11 @@ export function runChecks(
     isImageName,
     parsePlatform: (text) => parsePlatform(text),
     async resolveImage(written, own) {
-      const name = contextName(written);
+      const context = findNamedContext(buildContexts, written);
       // Files, not an image: they bring no configuration.
-      if (Object.hasOwn(buildContexts, name) && !buildContexts[name]!.startsWith('docker-image://'))
-        return {};
-      const reference = formatReference(
-        parseReference(buildContexts[name]?.slice('docker-image://'.length) ?? written),
-      );
+      if (context?.type === 'files') return {};
+      const named = context?.reference ?? written;
+      const reference = context?.type === 'layout' ? named : formatReference(parseReference(named));
       const wanted = own === undefined ? platform : parsePlatform(own);
       return (await bases.resolve({ reference, platform: wanted })).config.config ?? {};
     },

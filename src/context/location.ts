@@ -1,5 +1,7 @@
 /** What the user wrote for a context, told apart by its text alone, as the engine does. */
 import { TsbuildError } from '../errors.ts';
+import { type Digest, isDigest, parseDigest } from '../oci/digest.ts';
+import { LAYOUT_SCHEME } from '../oci/reference.ts';
 
 export type ContextLocation =
   | { readonly type: 'stdin' }
@@ -28,6 +30,33 @@ export function parseContextLocation(text: string): ContextLocation {
   return /^https?:\/\//.test(text)
     ? { type: 'http', url: text }
     : { type: 'directory', path: text };
+}
+
+/** An image of an OCI image layout on this host. */
+export interface LayoutLocation {
+  readonly directory: string;
+  readonly tag?: string;
+  readonly digest?: Digest;
+}
+
+/**
+ * `oci-layout://DIRECTORY[:TAG][@DIGEST]`; `undefined` for everything else. A path with a colon or an @ cannot be said, as
+ * in buildx. @throws TsbuildError `USAGE`
+ */
+export function parseLayoutLocation(text: string): LayoutLocation | undefined {
+  if (!text.startsWith(LAYOUT_SCHEME)) return undefined;
+  const [, directory, tag, digest] =
+    /^([^:@]+)(?::([^@]+))?(?:@(.*))?$/s.exec(text.slice(LAYOUT_SCHEME.length)) ?? [];
+  if (directory === undefined || (digest !== undefined && !isDigest(digest))) {
+    throw new TsbuildError('USAGE', `context ${text} names no image of an OCI layout`, {
+      hint: 'write oci-layout://DIRECTORY, oci-layout://DIRECTORY:TAG or oci-layout://DIRECTORY@sha256:…',
+    });
+  }
+  return {
+    directory,
+    ...(tag === undefined ? {} : { tag }),
+    ...(digest === undefined ? {} : { digest: parseDigest(digest) }),
+  };
 }
 
 /**

@@ -15,7 +15,7 @@ import { download } from './download.ts';
 import { archiveTree } from './extract.ts';
 import { checkOut } from './git.ts';
 import type { KnownDownloads } from './known-downloads.ts';
-import { type ContextLocation, parseContextLocation } from './location.ts';
+import { type ContextLocation, parseContextLocation, parseLayoutLocation } from './location.ts';
 
 export interface SourceOptions {
   /** Private; gets what is not a directory already, and must stay as long as the tree is in use. */
@@ -103,8 +103,9 @@ export async function openNamedContext(
  * @throws TsbuildError `CONTEXT`
  */
 export function checkNamedContext(name: string, value: string, workdir: string): void {
-  if (/^[a-z-]+:\/\//.test(value)) return;
-  const location = parseContextLocation(value);
+  const layout = parseLayoutLocation(value);
+  if (layout === undefined && /^[a-z-]+:\/\//.test(value)) return;
+  const location = parseContextLocation(layout?.directory ?? value);
   if (location.type !== 'directory') return;
   const directory = path.resolve(workdir, location.path);
   if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) return;

@@ -18,7 +18,7 @@ export interface PlanOptions {
   readonly buildPlatform: Platform;
   readonly noCache: boolean;
   readonly noCacheFilter: readonly string[];
-  /** `--build-context` by name; values are raw: a directory, `docker-image://…`, a URL. */
+  /** `--build-context` by name; values are raw: a directory, `docker-image://…`, `oci-layout://…`, a URL. */
   readonly buildContexts: Readonly<Record<string, string>>;
   /** Entitlements given with `--allow`. */
   readonly allow: readonly string[];

@@ -2,6 +2,7 @@
 import { findCopyStage, findNamedStage, type Stage } from '../dockerfile/stages.ts';
 import { type SourceLocation, TsbuildError } from '../errors.ts';
 import type { Origin, OriginKind } from './lowering.ts';
+import type { NamedImage } from './named-context.ts';
 import { addImage, imageConfig, namedContext, type Planner, stepId } from './planner-state.ts';
 import type { StepId } from './step.ts';
 
@@ -25,11 +26,12 @@ export async function findOrigin(
   const context = namedContext(planner, name);
   if (context?.type === 'files')
     return { source: { type: 'context', name: context.name }, inputs: [] };
-  if (context?.type === 'image') return fromImage(planner, stage, context.reference, location);
+  if (context !== undefined) return fromImage(planner, stage, context, location);
   const find = by === 'copy' ? findCopyStage : findNamedStage;
   const other = find(planner.stages, name);
   if (other === undefined) {
-    return name === 'scratch' ? NOTHING : fromImage(planner, stage, name, location);
+    if (name === 'scratch') return NOTHING;
+    return fromImage(planner, stage, { type: 'image', reference: name }, location);
   }
   if (other.index > stage.index) throw later(other, stage, location);
   const { result } = await planner.stageState(other, path);
@@ -48,11 +50,12 @@ function later(other: Stage, stage: Stage, location: SourceLocation): TsbuildErr
 async function fromImage(
   planner: Planner,
   stage: Stage,
-  reference: string,
+  named: NamedImage,
   location: SourceLocation,
 ): Promise<Origin> {
+  const { reference } = named;
   const platform = planner.targetPlatform;
-  const image = addImage(planner, reference, platform, location);
+  const image = addImage(planner, named, platform, location);
   await imageConfig(planner, image, location);
   const id = stepId(planner, `image-${image}`);
   const name = `FROM ${reference}`;

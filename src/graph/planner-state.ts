@@ -6,6 +6,7 @@ import type { ImageConfig } from '../oci/config.ts';
 import { formatPlatform, type Platform } from '../oci/platform.ts';
 import { contextName, formatReference, parseReference } from '../oci/reference.ts';
 import type { PlanOptions } from './lowering.ts';
+import { findNamedContext, type NamedContext, type NamedImage } from './named-context.ts';
 import type { StageState } from './stage-state.ts';
 import type { Op, PlanImage, Step, StepId } from './step.ts';
 
@@ -62,15 +63,15 @@ export function addStep(
   return id;
 }
 
-/** The number of an image in the plan. @throws TsbuildError `USAGE` if `reference` is none */
+/** The number of an image in the plan. @throws TsbuildError `USAGE` if its reference is none */
 export function addImage(
   planner: Planner,
-  reference: string,
+  { type, reference }: NamedImage,
   platform: Platform,
   location: SourceLocation,
 ): number {
   try {
-    const name = formatReference(parseReference(reference));
+    const name = type === 'layout' ? reference : formatReference(parseReference(reference));
     const wanted = formatPlatform(platform);
     const known = planner.images.findIndex(
       (image) => image.reference === name && formatPlatform(image.platform) === wanted,
@@ -94,18 +95,7 @@ export async function imageConfig(
   }
 }
 
-/** What `--build-context` says that a name stands for: a place with files, or another image. */
-export function namedContext(
-  planner: Planner,
-  written: string,
-):
-  | { readonly type: 'files'; readonly name: string }
-  | { readonly type: 'image'; readonly reference: string }
-  | undefined {
-  const { buildContexts } = planner.options;
-  const name = contextName(written);
-  const value = Object.hasOwn(buildContexts, name) ? buildContexts[name] : undefined;
-  if (value === undefined) return undefined;
-  const image = /^docker-image:\/\/(.*)$/s.exec(value);
-  return image === null ? { type: 'files', name } : { type: 'image', reference: image[1]! };
+/** What `--build-context` says that a name stands for. */
+export function namedContext(planner: Planner, written: string): NamedContext | undefined {
+  return findNamedContext(planner.options.buildContexts, written);
 }

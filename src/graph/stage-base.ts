@@ -7,6 +7,7 @@ import { locate, TsbuildError } from '../errors.ts';
 import { type Platform, parsePlatform } from '../oci/platform.ts';
 import { formatReference, parseReference } from '../oci/reference.ts';
 import { located } from './lowering.ts';
+import type { NamedImage } from './named-context.ts';
 import { addImage, addStep, imageConfig, namedContext, type Planner } from './planner-state.ts';
 import { planError, type StageState, scratchConfig, startStage } from './stage-state.ts';
 import type { Op, PlanImage, StepId } from './step.ts';
@@ -31,9 +32,9 @@ export async function startFrom(
   );
   if (named !== undefined) {
     const context = namedContext(planner, named)!;
-    return context.type === 'image'
-      ? fromImage(planner, stage, context.reference)
-      : fromContext(planner, stage, context.name);
+    return context.type === 'files'
+      ? fromContext(planner, stage, context.name)
+      : fromImage(planner, stage, context);
   }
   const earlier = findBaseStage(planner.stages, base, stage.index);
   if (earlier !== undefined)
@@ -47,7 +48,7 @@ export async function startFrom(
       steps: [],
     };
   }
-  return fromImage(planner, stage, base);
+  return fromImage(planner, stage, { type: 'image', reference: base });
 }
 
 /** Refuses what is wrong with a FROM in whichever stage, needed or not: words, platforms, and names that none can be. */
@@ -102,9 +103,10 @@ function fromStage(planner: Planner, stage: Stage, parent: StageState): StageSta
   return { state, triggers: triggersOf(config.OnBuild, stage.from), steps: [] };
 }
 
-async function fromImage(planner: Planner, stage: Stage, reference: string): Promise<StageStart> {
+async function fromImage(planner: Planner, stage: Stage, named: NamedImage): Promise<StageStart> {
   const { location } = stage.from;
-  const image = addImage(planner, reference, stagePlatform(planner, stage.from), location);
+  const { reference } = named;
+  const image = addImage(planner, named, stagePlatform(planner, stage.from), location);
   const config = await imageConfig(planner, image, location);
   const history = (config.history ?? []).map((entry) => ({ entry }));
   const state = startStage(identity(planner, stage), config, history);

@@ -12,7 +12,6 @@ import type { Fetcher } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { DiffID } from '../oci/digest.ts';
 import { type Compression, layerCompression } from '../oci/media-types.ts';
-import type { Reference } from '../oci/reference.ts';
 import type { Store } from '../store/store.ts';
 import { inTempDir } from '../store/temp.ts';
 import { noteLayerBlob, readLayerBlobs } from './layer-blobs.ts';
@@ -21,7 +20,10 @@ import { startTransfer } from './transfer-progress.ts';
 export interface LayerPull {
   readonly store: Store;
   readonly source: Fetcher;
-  readonly reference: Pick<Reference, 'registry' | 'repository'>;
+  /** For messages. */
+  readonly title: string;
+  /** `host/path`, if the source is a registry's. */
+  readonly repository?: string;
   readonly layer: Descriptor;
   /** What the image's configuration says that its tar is. */
   readonly diffID: DiffID;
@@ -32,7 +34,7 @@ export interface LayerPull {
 
 /** Says whether the source had to send the blob. @throws TsbuildError `DIGEST_MISMATCH`, `ARCHIVE`, `MANIFEST`, … */
 export async function pullLayer(pull: LayerPull): Promise<boolean> {
-  const { store, source, reference, layer, diffID, emit, step, signal } = pull;
+  const { store, source, repository, layer, diffID, emit, step, signal } = pull;
   signal.throwIfAborted();
   const compression = layerCompression(layer.mediaType);
   if (compression === undefined) {
@@ -51,21 +53,17 @@ export async function pullLayer(pull: LayerPull): Promise<boolean> {
       throw here ? error : withPlace(error, pull);
     }
   }
-  noteLayerBlob(
-    store,
-    diffID,
-    { ...layer, compression },
-    `${reference.registry}/${reference.repository}`,
-  );
+  noteLayerBlob(store, diffID, { ...layer, compression }, repository);
   transfer.done(here ? 'exists' : undefined);
   return !here;
 }
 
 /** What is wrong with the content itself was found by those who do not know where it came from. */
-function withPlace(error: unknown, { layer, reference }: LayerPull): unknown {
-  if (!isTsbuildError(error) || error.message.includes(reference.registry)) return error;
+function withPlace(error: unknown, { layer, title, repository }: LayerPull): unknown {
+  const where = repository ?? title;
+  const [registry] = where.split('/', 1);
+  if (!isTsbuildError(error) || (registry && error.message.includes(registry))) return error;
   if (error.code !== 'ARCHIVE' && error.code !== 'DIGEST_MISMATCH') return error;
-  const where = `${reference.registry}/${reference.repository}`;
   const message = `pull layer ${layer.digest} from ${where}: ${error.message}`;
   return new TsbuildError(error.code, message, { cause: error });
 }

@@ -20,11 +20,16 @@ import { pullLayer } from './pull-layer.ts';
 import { bestPlatform, isAttestation, MAX_DEPTH } from './select.ts';
 import { together } from './together.ts';
 
-export interface PullOptions {
-  readonly store: Store;
+export interface PullOptions extends ReceiveOptions {
   /** Where the image is: the repository of `reference`. */
   readonly source: Fetcher & Resolver;
   readonly reference: Reference;
+}
+
+/** What it takes to get an image from somewhere, be it a registry or a layout. */
+export interface ReceiveOptions {
+  readonly store: Store;
+  readonly source: Fetcher;
   readonly platform: Platform;
   /** The step that progress is told for. */
   readonly step: string;
@@ -34,20 +39,32 @@ export interface PullOptions {
   readonly concurrency?: number;
 }
 
-export interface PulledImage {
+export interface PulledImage extends ReceivedImage {
   /** Full reference. */
   readonly name: string;
   /** What the name stands for: an index, or the manifest. */
   readonly descriptor: Descriptor;
+}
+
+export interface ReceivedImage {
   /** The manifest for the platform. */
   readonly manifest: Descriptor;
   readonly imageID: Digest;
-  /** Whether anything was fetched, or the name meant something else before. */
+  /** Whether anything was fetched, or the name, if it has one, meant something else before. */
   readonly changed: boolean;
 }
 
+/** Where an image comes from. */
+interface Origin {
+  readonly root: Descriptor;
+  /** For messages. */
+  readonly title: string;
+  /** `host/path`, if it is a registry's. */
+  readonly repository?: string;
+}
+
 /** A pull under way. */
-interface Pulling extends PullOptions {
+interface Pulling extends ReceiveOptions, Origin {
   /** Whether the source had to send anything besides its answer to what the tag stands for. */
   fetched: boolean;
 }
@@ -66,17 +83,32 @@ const CONCURRENCY = 4;
 export async function pullImage(options: PullOptions): Promise<PulledImage> {
   const { store, reference, signal } = options;
   await using _lease = await useStore(store, signal);
-  const pulling: Pulling = { ...options, fetched: false };
   const root = await resolveRoot(options);
-  const chosen = await choose(pulling, root);
-  const configBytes = await documentBytes(pulling, chosen.manifest.config);
-  await pullLayers(pulling, chosen.manifest, parseImageConfig(configBytes));
-  for (const bytes of [configBytes, ...chosen.documents]) store.writeBlob(bytes);
+  const received = await receiveImage(options, {
+    root,
+    title: familiarReference(reference),
+    repository: `${reference.registry}/${reference.repository}`,
+  });
   const name = formatReference(reference);
-  const changed = pulling.fetched || store.resolveTag(name)?.digest !== root.digest;
+  const changed = received.changed || store.resolveTag(name)?.digest !== root.digest;
   if (changed) await store.tag(name, root);
-  const { descriptor: manifest } = chosen;
-  return { name, descriptor: root, manifest, imageID: chosen.manifest.config.digest, changed };
+  return { ...received, name, descriptor: root, changed };
+}
+
+/**
+ * Brings the image of one platform without giving it a name: whoever wants it to stay holds a lease.
+ * @throws TsbuildError what {@link pullImage} throws
+ */
+export async function receiveImage(
+  options: ReceiveOptions,
+  origin: Origin,
+): Promise<ReceivedImage> {
+  const pulling: Pulling = { ...options, ...origin, fetched: false };
+  const { descriptor, manifest, documents } = await choose(pulling);
+  const configBytes = await documentBytes(pulling, manifest.config);
+  await pullLayers(pulling, manifest, parseImageConfig(configBytes));
+  for (const bytes of [configBytes, ...documents]) options.store.writeBlob(bytes);
+  return { manifest: descriptor, imageID: manifest.config.digest, changed: pulling.fetched };
 }
 
 async function resolveRoot({ source, reference, signal }: PullOptions): Promise<Descriptor> {
@@ -92,9 +124,9 @@ async function resolveRoot({ source, reference, signal }: PullOptions): Promise<
   );
 }
 
-async function choose(pulling: Pulling, root: Descriptor): Promise<Chosen> {
+async function choose(pulling: Pulling): Promise<Chosen> {
   const documents: Buffer[] = [];
-  let descriptor = root;
+  let descriptor = pulling.root;
   for (let depth = 0; depth <= MAX_DEPTH; depth += 1) {
     const bytes = await documentBytes(pulling, descriptor);
     documents.unshift(bytes);
@@ -105,7 +137,7 @@ async function choose(pulling: Pulling, root: Descriptor): Promise<Chosen> {
   throw new TsbuildError('MANIFEST', `indexes nest deeper than ${MAX_DEPTH} levels`);
 }
 
-function forPlatform({ reference, platform }: Pulling, index: Index): Descriptor {
+function forPlatform({ title, platform }: Pulling, index: Index): Descriptor {
   const images = index.manifests.filter((manifest) => !isAttestation(manifest));
   const [only] = images;
   // An index need not say what its manifests are for.
@@ -118,7 +150,7 @@ function forPlatform({ reference, platform }: Pulling, index: Index): Descriptor
   );
   throw new TsbuildError(
     'PLATFORM',
-    `image ${familiarReference(reference)} does not exist for ${formatPlatform(platform)}`,
+    `image ${title} does not exist for ${formatPlatform(platform)}`,
     {
       hint: existing.length > 0 ? `it exists for ${existing.join(', ')}` : 'its index is empty',
     },
@@ -146,12 +178,11 @@ async function pullLayers(
   config: ImageConfig,
 ): Promise<void> {
   const { diff_ids: diffIDs } = config.rootfs;
-  const name = familiarReference(pulling.reference);
   if (diffIDs.length !== manifest.layers.length) {
     const counts = `${manifest.layers.length} layers, its configuration speaks of ${diffIDs.length}`;
-    throw new TsbuildError('MANIFEST', `image ${name}: its manifest has ${counts}`);
+    throw new TsbuildError('MANIFEST', `image ${pulling.title}: its manifest has ${counts}`);
   }
-  warnOfPlatform(pulling, name, config);
+  warnOfPlatform(pulling, config);
   // An image may have the same layer twice.
   const layers = new Map(
     manifest.layers.map((layer, at) => [
@@ -167,12 +198,12 @@ async function pullLayers(
 }
 
 /** An image of one platform is taken as it is, as Docker does: its author may have left out to say what it is for. */
-function warnOfPlatform({ platform, emit }: Pulling, name: string, config: ImageConfig): void {
+function warnOfPlatform({ platform, title, emit }: Pulling, config: ImageConfig): void {
   const { os, architecture, variant } = config;
   const own = normalizePlatform({ os, architecture, ...(variant ? { variant } : {}) });
   if (bestPlatform([{ platform: own }], platform) !== undefined) return;
   emit?.({
     type: 'warning',
-    message: `image ${name} is for ${formatPlatform(own)}, not for ${formatPlatform(platform)}`,
+    message: `image ${title} is for ${formatPlatform(own)}, not for ${formatPlatform(platform)}`,
   });
 }

@@ -2,6 +2,9 @@
 import { TsbuildError } from '../errors.ts';
 import { type Digest, isDigest, parseDigest } from './digest.ts';
 
+/** What begins the name of an image in a layout on this host, which no reference can begin with. */
+export const LAYOUT_SCHEME = 'oci-layout://';
+
 export interface Reference {
   /** Host and port; `docker.io` when none was named. */
   readonly registry: string;
