@@ -14,6 +14,7 @@
  * const dockerfile = parseDockerfile('FROM busybox\nRUN make', { file: 'Dockerfile' });
  * for (const stage of splitStages(dockerfile).stages) …
  */
+import { isUtf8 } from 'node:buffer';
 import type { SourceLocation } from '../errors.ts';
 import type { Instruction } from './instruction.ts';
 import { readSyntax } from './read-syntax.ts';
@@ -28,7 +29,8 @@ export interface ParseOptions {
   readonly file?: string;
 }
 
-export interface Dockerfile extends Pick<SyntaxTree, 'escape' | 'directives' | 'lines'> {
+export interface Dockerfile
+  extends Pick<SyntaxTree, 'escape' | 'directives' | 'lines' | 'notUtf8'> {
   readonly file: string;
   readonly instructions: readonly Instruction[];
 }
@@ -52,7 +54,7 @@ export function parseDockerfile(
 export function parseSyntax(source: string | Uint8Array, options: ParseOptions = {}): SyntaxTree {
   const text = typeof source === 'string' ? source : decode(source);
   try {
-    return readSyntax(text);
+    return readSyntax(text, linesNotUtf8(source));
   } catch (error) {
     if (!(error instanceof SyntaxFault)) throw error;
     const { line = 1, endLine = line } = error;
@@ -67,6 +69,18 @@ export function parseSyntax(source: string | Uint8Array, options: ParseOptions =
 function decode(bytes: Uint8Array): string {
   // The byte order mark is left to the reader, which has to know it in strings too.
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+}
+
+function linesNotUtf8(source: string | Uint8Array): ReadonlySet<number> {
+  const lines = new Set<number>();
+  if (typeof source === 'string' || isUtf8(source)) return lines;
+  for (let line = 1, start = 0; start < source.length; line += 1) {
+    const feed = source.indexOf(0x0a, start);
+    const end = feed < 0 ? source.length : feed;
+    if (!isUtf8(source.subarray(start, end))) lines.add(line);
+    start = end + 1;
+  }
+  return lines;
 }
 
 /** Gives a node its type. Throws `DOCKERFILE_PARSE`. */

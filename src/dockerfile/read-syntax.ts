@@ -17,8 +17,8 @@ import { atLines, SyntaxFault } from './syntax-error.ts';
 /** A line of this many bytes, its line feed not counted, is refused. */
 const MAX_LINE_BYTES = 65_536;
 
-/** Reads a whole file. Throws {@link SyntaxFault}. */
-export function readSyntax(text: string): SyntaxTree {
+/** Reads a whole file, some of whose lines were no UTF-8. Throws {@link SyntaxFault}. */
+export function readSyntax(text: string, notUtf8: ReadonlySet<number> = new Set()): SyntaxTree {
   const source = text.startsWith('\ufeff') ? text.slice(1) : text;
   const physical = source.split('\n');
   if (physical.at(-1) === '') physical.pop();
@@ -33,6 +33,7 @@ export function readSyntax(text: string): SyntaxTree {
     directives: reader.directives.found,
     nodes,
     lines: physical.map(trimLineEnd),
+    notUtf8,
   };
 }
 

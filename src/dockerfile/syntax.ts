@@ -58,4 +58,6 @@ export interface SyntaxTree {
   readonly nodes: readonly SyntaxNode[];
   /** Physical lines, without their ends. */
   readonly lines: readonly string[];
+  /** Lines, counted from 1, with bytes that are no UTF-8. They are read as U+FFFD, which a RUN may not hold. */
+  readonly notUtf8: ReadonlySet<number>;
 }

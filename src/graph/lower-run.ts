@@ -17,6 +17,7 @@ export async function lowerRun(lowering: Lowering, run: Run): Promise<void> {
   const { state, options } = lowering;
   checkEntitlements(lowering, run);
   const { line, script } = commandOf(run);
+  checkUtf8(lowering, run, script === undefined ? line : undefined);
   const args = commandWords(lowering, line === undefined ? run.command : { form: 'shell', line });
   const { BUILDKIT_SANDBOX_HOSTNAME: hostname } = options.buildArgs;
   const inputs: StepId[] = [];
@@ -48,6 +49,18 @@ export async function lowerRun(lowering: Lowering, run: Run): Promise<void> {
   state.history.push({
     entry: { created_by: `RUN ${prefix}${args.join(' ')} # tsbuild`, comment: 'tsbuild' },
     ...(state.result === undefined ? {} : { step: state.result }),
+  });
+}
+
+/** As the engine does, of what the RUN itself says: neither of comments in it nor of a script with a shebang. */
+function checkUtf8({ notUtf8 }: Lowering, { location, original }: Run, heredocs = ''): void {
+  if (notUtf8.size === 0 || !`${original}${heredocs}`.includes('\ufffd')) return;
+  const { line: first, endLine = first } = location;
+  const line = [...notUtf8].find((number) => number >= first && number <= endLine);
+  if (line === undefined) return;
+  throw planError(`RUN holds bytes that are not UTF-8, in line ${line}`, {
+    location,
+    hint: "save the Dockerfile as UTF-8, or write the bytes as escapes: printf '\\377'",
   });
 }
 

@@ -38,6 +38,8 @@ export interface Origin {
 export interface Lowering {
   readonly state: StageState;
   readonly escape: string;
+  /** Lines of the Dockerfile with bytes that are no UTF-8. */
+  readonly notUtf8: ReadonlySet<number>;
   readonly options: PlanOptions;
   /** ARGs before the first FROM, and the automatic ones: what an ARG without default takes. */
   readonly globalArgs: ReadonlyMap<string, string>;

@@ -92,6 +92,7 @@ async function planStage(
   const lowering: Lowering = {
     state,
     escape: planner.dockerfile.escape,
+    notUtf8: planner.dockerfile.notUtf8,
     options: planner.options,
     globalArgs: planner.globalArgs,
     addStep(op, step) {

@@ -12,7 +12,7 @@ function imageConfig(config: RunConfig = {}): ImageConfig {
   return { os: 'linux', architecture: 'amd64', config, rootfs: { type: 'layers', diff_ids: [] } };
 }
 
-async function plan(text: string, options: Partial<PlanOptions> = {}): Promise<Plan> {
+async function plan(text: string | Uint8Array, options: Partial<PlanOptions> = {}): Promise<Plan> {
   return planBuild(parseDockerfile(text, { file: 'Dockerfile' }), {
     buildArgs: {},
     labels: {},
@@ -428,6 +428,37 @@ describe('bad input', () => {
     ['a reference that is none', 'FROM Not/Valid@', 'USAGE', 1],
   ])('%s is an error with its place', async (_, text, code, line) => {
     await expect(plan(text)).rejects.toMatchObject({ code, location: { line } });
+  });
+
+  describe('bytes that are not UTF-8', () => {
+    const bytes = (text: string) => Buffer.from(text, 'latin1');
+
+    it.each([
+      ['a command', 'FROM busybox\nRUN a \\\n "b\xff"\n', 3],
+      ['an exec form', 'FROM busybox\nRUN ["a", "b\xff"]\n', 2],
+      ['a here-document for the shell', 'FROM busybox\nRUN <<E\n\na\xff\nE\n', 4],
+      ['a flag', 'FROM busybox\nRUN --mount=type=tmpfs,target=/\xff a\n', 2],
+    ])('are refused in %s of RUN, with the line', async (_, text, line) => {
+      await expect(plan(bytes(text))).rejects.toMatchObject({
+        code: 'DOCKERFILE_PARSE',
+        message: `RUN holds bytes that are not UTF-8, in line ${line}`,
+        location: { line: 2 },
+      });
+    });
+
+    it.each([
+      ['a comment in a RUN', 'FROM busybox\nRUN a \\\n# \xff\n b\n'],
+      ['a script with its own interpreter', 'FROM busybox\nRUN <<E\n#!/bin/sh\na\xff\nE\n'],
+      ['a stage that is not needed', 'FROM busybox\nRUN \xff\nFROM busybox\n'],
+      ['what becomes configuration', 'FROM busybox\nENV A=\xff\nCMD \xff\nRUN a\n'],
+    ])('may stand in %s', async (_, text) => {
+      expect((await plan(bytes(text))).targets).toHaveLength(1);
+    });
+
+    it('are not confused with the character that stands for them', async () => {
+      expect(runs(await plan('FROM busybox\nENV A=b\nRUN echo \ufffd'))).toHaveLength(1);
+      expect(runs(await plan(Buffer.from('FROM busybox\nRUN echo \ufffd')))).toHaveLength(1);
+    });
   });
 
   it('finds a circle that a trigger of a base image closes', async () => {

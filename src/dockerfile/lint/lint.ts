@@ -80,8 +80,7 @@ function walkNodes(tree: SyntaxTree, lintWalk: Walk): Dockerfile {
     if (!hasStage && instruction.kind !== 'arg') throw beforeFirstStage(instruction);
     instructions.push(instruction);
   }
-  const { escape: escapeCharacter, directives, lines } = tree;
-  return { file, escape: escapeCharacter, directives, lines, instructions };
+  return { ...tree, file, instructions };
 }
 
 function violation(warnings: readonly Warning[]): TsbuildError {
