@@ -4,7 +4,10 @@ import type { UsageRow } from './image/usage.ts';
 import type { HostOptions } from './options.ts';
 
 export interface PruneOptions extends HostOptions {
-  /** Also the whole build cache, cache mounts included. Without it, cached steps go that were not used for 7 days. */
+  /**
+   * Also the whole build cache, with cache mounts, downloads, and what is known of contexts. Without it, cached steps and downloads
+   * go that were not used for 7 days.
+   */
   readonly all?: boolean;
   /** Milliseconds: only what was not made or used for so long. Cache mounts, of which that is not known, then stay. */
   readonly olderThan?: number;

@@ -8,7 +8,15 @@ import { staleTemp } from '../store/temp.ts';
 import { reachable } from './reachable.ts';
 
 export interface UsageRow {
-  readonly type: 'images' | 'build cache' | 'cache mounts' | 'unused content' | 'temporary files';
+  readonly type:
+    | 'images'
+    | 'build cache'
+    | 'cache mounts'
+    | 'downloads'
+    | 'known contexts'
+    | 'known of the host'
+    | 'unused content'
+    | 'temporary files';
   /** Images; cached layers; directories; files. */
   readonly count: number;
   /** Bytes. A layer counts with its index and mountable forms. */
@@ -44,6 +52,9 @@ export function diskUsage(store: Store, cachedLayers: Iterable<DiffID>): readonl
     },
     { type: 'build cache', count: cached.size, ...whole(sizes.cached) },
     directoryRow('cache mounts', store.path('cache-mounts')),
+    directoryRow('downloads', store.path('downloads')),
+    directoryRow('known contexts', store.path('contexts')),
+    directoryRow('known of the host', store.path('host'), () => []),
     { type: 'unused content', count: unusedFiles, ...whole(sizes.unused) },
     directoryRow('temporary files', store.path('tmp'), staleTemp),
   ];

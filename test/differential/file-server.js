@@ -66,4 +66,11 @@ function serveGit(path, searchParams, request, response) {
 }
 
 server.listen(0, '127.0.0.1', () => console.log(server.address().port));
-process.stdin.resume().on('end', () => process.exit());
+
+// Whatever becomes of the runner, its end of the pipe closes; should another process have inherited it, the parent changes.
+for (const event of ['end', 'close', 'error']) process.stdin.on(event, () => process.exit());
+process.stdin.resume();
+const runner = process.ppid;
+setInterval(() => {
+  if (process.ppid !== runner) process.exit();
+}, 1000);

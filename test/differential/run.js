@@ -2,7 +2,7 @@
  * `npm run differential [-- PATTERN …]`: builds each case of fixtures/differential with a Docker Engine and with tsbuild,
  * and compares success, every file, and the configuration. Needs an engine: DIFF_DOCKER (default `docker`; for instance
  * `chroot /opt/peers docker`), and DIFF_DIR, a directory that both see at the same path (default: a temporary one).
- * DIFF_TSBUILD is another command than the bundled one. With DIFF_SHOW=1 it also tells what either side said when both refuse.
+ * DIFF_TSBUILD is another command than the bundled one, and DIFF_PATIENCE is how many seconds a command may take. With DIFF_SHOW=1 it also tells what either side said when both refuse.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -21,17 +21,21 @@ const tsbuild = process.env.DIFF_TSBUILD?.split(' ') ?? [
 ];
 const scratch = mkdtempSync(join(process.env.DIFF_DIR ?? tmpdir(), 'differential-'));
 const env = { ...process.env, TSBUILD_HOME: join(scratch, 'home'), DOCKER_BUILDKIT: '1' };
+/** Seconds for one command. */
+const PATIENCE = Number(process.env.DIFF_PATIENCE ?? 60);
+/** What timeout(1) ends with: its own status, or that of what only SIGKILL could end. */
+const TIMED_OUT = new Set([124, 137]);
 
-function run([command, ...args], more, options = {}) {
-  const result = spawnSync(command, [...args, ...more], {
+/** What hangs is killed, with all that it started, and has failed. */
+function run(command, more, options = {}) {
+  const result = spawnSync('timeout', ['--kill-after=5', `${PATIENCE}`, ...command, ...more], {
     env,
     encoding: 'utf8',
     maxBuffer: 1 << 28,
-    timeout: 60_000,
     ...options,
   });
   if (result.error) throw result.error;
-  return result;
+  return { ...result, isHung: TIMED_OUT.has(result.status) };
 }
 
 /** Serves `scratch`. @returns {Promise<{ url: string, stop: () => void }>} */
@@ -89,6 +93,8 @@ function compareCase(file, server) {
 }
 
 function compareBuilds(name, theirs, ours) {
+  const hung = Object.entries({ engine: theirs, tsbuild: ours }).filter(([, side]) => side.isHung);
+  if (hung.length > 0) return hung.map(([side]) => `${side} hangs: killed after ${PATIENCE} s`);
   const said = (side) => side.stderr.trim().split('\n').slice(-6).join('\n            ');
   if (theirs.ok !== ours.ok) {
     return [
@@ -118,8 +124,9 @@ function build(command, name, { flags, context, stdin }, output) {
   const tar = join(scratch, output);
   const input = stdin === undefined ? {} : { input: readFileSync(join(scratch, name, stdin)) };
   const image = run(command, [...flags, '-t', name, context], input);
-  if (image.status !== 0) return { ok: false, stderr: image.stderr };
+  if (image.status !== 0) return { ok: false, isHung: image.isHung, stderr: image.stderr };
   const files = run(command, [...flags, '-o', `type=tar,dest=${tar}`, context], input);
+  if (files.isHung) return { ok: false, isHung: true, stderr: files.stderr };
   if (files.status !== 0) throw new Error(`cannot write the files of ${name}: ${files.stderr}`);
   return { ok: true, tar, stderr: image.stderr };
 }

@@ -8,9 +8,13 @@ export const prune = defineCommand({
   name: 'prune',
   synopsis: '[flags]',
   about:
-    'Frees space: removes images without a name, cached steps that no build has used for 7 days, and whatever no image and no cached step needs. Images with a name always stay.',
+    'Frees space: removes images without a name, cached steps and downloads that no build has used for 7 days, and whatever no image and no cached step needs. Images with a name always stay.',
   flags: {
-    all: { type: 'boolean', short: 'a', help: 'Also the whole build cache and all cache mounts' },
+    all: {
+      type: 'boolean',
+      short: 'a',
+      help: 'Also the whole build cache, all downloads and all cache mounts',
+    },
     filter: {
       type: 'list',
       value: 'until=AGE',
