@@ -78,7 +78,7 @@ export async function performBuild(
     sourceDateEpoch,
   });
   // Nothing more is to be run: its process may end while the image is put together and goes out.
-  if (scheduled.cached < scheduled.total) (await environment.executor()).rest();
+  if (scheduled.executed > 0) (await environment.executor()).rest();
   inputs.save();
   const assembled = assembleAll(environment, plan, images, scheduled, sourceDateEpoch);
   const { annotateImage, writeOutputs } = await import('./outputs.ts');

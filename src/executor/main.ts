@@ -16,7 +16,7 @@ const entry = new URL(import.meta.url);
 if (isMainThread) {
   // What is made here shall not depend on who called: not the modes of directories, nor what a container makes.
   process.umask(0o022);
-  const workers = createWorkers({ entry, size: THREADS });
+  const workers = createWorkers({ entry, size: THREADS, lasting: true });
   serve({
     workers,
     onMessage: (listener) => process.on('message', listener),

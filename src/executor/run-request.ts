@@ -32,8 +32,6 @@ export interface Workshop {
   readonly filterOf?: FilterOf;
   /** Directories that overlay can use as lower ones, for layers, bottom first. */
   readonly lowersOf: (layers: readonly Layer[]) => Promise<readonly string[]>;
-  /** Says that there may be much to commit soon. Returns a function that takes it back. */
-  readonly wake: () => () => void;
   /** What was changed in a snapshot over `parents`, as a layer in the store; `undefined` if nothing was. */
   readonly commit: (
     snapshot: Snapshot,
@@ -67,7 +65,6 @@ export async function runRequest(
   const views = await layersOfMounts(workshop, request);
   call.signal.throwIfAborted();
   const bundle = join(workshop.bundles, call.key);
-  const calmDown = request.commit === undefined ? undefined : workshop.wake();
   const used: Snapshot[] = [];
   const use = (snapshot: Snapshot): Snapshot => {
     used.push(snapshot);
@@ -100,7 +97,6 @@ export async function runRequest(
     endDiff();
     await call.onResult({ ...exit, spans, ...(layer === undefined ? {} : { layer }) });
   } finally {
-    calmDown?.();
     for (const snapshot of used) snapshots.remove(snapshot);
     rmSync(bundle, { recursive: true, force: true });
   }

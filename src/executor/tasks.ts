@@ -58,11 +58,6 @@ const LARGE = 16 << 20;
 export function executorTasks(fillers: () => Workers) {
   const read = indexReader();
   return {
-    /** Makes sure that this thread has started, and those that help it. */
-    'executor.wake': async () => {
-      await Promise.all([1, 2].map(() => fillers().run('executor.start', undefined)));
-    },
-    'executor.start': () => {},
     [FILL_TASK]: (part: TarPart) => fillPart(part),
     /** {@link LowerTask} to {@link Lower}; reports warnings. */
     'executor.lower': (task: LowerTask, { report }): Lower => prepareLower(task, report),

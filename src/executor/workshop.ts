@@ -23,9 +23,6 @@ import { keptFilters } from './seccomp-filters.ts';
 import { openSnapshotter, overlayWorks, type SnapshotChoice } from './snapshots.ts';
 import { type CommitTask, executorTasks } from './tasks.ts';
 
-/** Milliseconds after which a step is one that may well leave much. */
-const LONG = 100;
-
 export function openWorkshop(
   session: Session,
   workers: Workers,
@@ -76,11 +73,6 @@ export function openWorkshop(
       env: { PATH: searchPath },
     }),
     ...(runtime.name === 'crun' ? { filterOf: keptFilters(home, run) } : {}),
-    wake: () => {
-      const wake = (): void => void workers.run('executor.wake', undefined).catch(() => {});
-      const timer = setTimeout(wake, LONG);
-      return () => clearTimeout(timer);
-    },
     commit: commitWith(workers, { store: openStore(home, { temp }), choice, keep, ...files }),
     ioOf: containerIO,
     cgroupOf: ({ cgroupParent }, key) =>

@@ -41,6 +41,8 @@ export interface WorkersOptions {
   readonly entry: string | URL;
   /** Threads at most. */
   readonly size: number;
+  /** Threads stay when they have nothing to do: for tasks that remember what they have read. */
+  readonly lasting?: boolean;
 }
 
 /** To a thread: one task. A thread has one at a time. */
@@ -186,6 +188,7 @@ class ThreadPool implements Workers {
     this.#threads.set(thread, undefined);
     this.#idle.push(thread);
     thread.unref();
+    if (this.#options.lasting) return;
     this.#retiring ??= setTimeout(() => this.#retire(), IDLE_MS).unref();
   }
 

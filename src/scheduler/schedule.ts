@@ -38,6 +38,8 @@ export interface ScheduleResult {
   readonly results: ReadonlyMap<StepId, StepResult>;
   readonly total: number;
   readonly cached: number;
+  /** Images, which are neither cached nor made, are not among them. */
+  readonly executed: number;
 }
 
 interface Run extends ScheduleOptions {
@@ -78,7 +80,12 @@ export async function schedule(
   await Promise.allSettled(run.pending.values());
   const failure = settled.find((outcome) => outcome.status === 'rejected');
   if (failure !== undefined) throw abort.signal.aborted ? abort.signal.reason : failure.reason;
-  return { results: run.results, total: run.pending.size, cached: run.cached };
+  return {
+    results: run.results,
+    total: run.pending.size,
+    cached: run.cached,
+    executed: run.executing.size,
+  };
 }
 
 function resultOf(run: Run, id: StepId): Promise<StepResult> {
