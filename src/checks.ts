@@ -50,7 +50,7 @@ export function runChecks(
       const wanted = own === undefined ? platform : parsePlatform(own);
       return (await bases.resolve({ reference, platform: wanted })).config.config ?? {};
     },
-    judge,
+    judge: judgeInstruction,
   });
 }
 
@@ -112,7 +112,7 @@ function isImageName(name: string): boolean {
 }
 
 /** What planning would refuse in an instruction whose words are expanded. */
-function judge(instruction: Instruction): void {
+export function judgeInstruction(instruction: Instruction): void {
   if (instruction.kind === 'stopsignal') checkSignal(instruction.signal);
   if (instruction.kind === 'copy' || instruction.kind === 'add') {
     if (instruction.chmod) parseChmod(instruction.chmod);

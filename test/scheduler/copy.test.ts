@@ -1,4 +1,4 @@
-/** Parts of COPY and ADD that no engine's answer covers: digests, layers' entries, archives among the sources, --parents. */
+/** Parts of COPY and ADD that no engine's answer covers: digests, layers' entries, archives among the sources. */
 import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { hashFiles } from '../../src/context/hash-files.ts';
@@ -15,14 +15,13 @@ import { describeNode, filesOf, treeOf } from '../helpers/trees.ts';
 
 interface Selection {
   readonly unpack?: boolean;
-  readonly parents?: boolean;
   readonly exclude?: readonly string[];
 }
 
 function select(tree: FileTree, words: string, more: Selection = {}): readonly CopyItem[] {
-  const { unpack = false, parents = false, exclude = [] } = more;
+  const { unpack = false, exclude = [] } = more;
   const sources = words.split(' ').map((word) => ({ type: 'word', tree, word, unpack }) as const);
-  return selectCopy({ sources, exclude, parents });
+  return selectCopy({ sources, exclude, parents: false });
 }
 
 function plan(items: readonly CopyItem[], path: string, more: Partial<CopyDestination> = {}) {
@@ -110,30 +109,6 @@ describe('the entries of the layer', () => {
     const xattrs = { 'security.capability': Buffer.of(1, 0xff) };
     tree.put('a', { ...tree.lookup('a')!, xattrs });
     expect(plan(select(tree, 'a'), '/o')[0]).toMatchObject({ node: { xattrs } });
-  });
-});
-
-describe('--parents', () => {
-  const tree = filesOf({ 'a/b/c/x.txt': 'x', 'a/b/y.md': 'y', 'a/z.txt': 'z', 'e/': '' });
-
-  test.each([
-    ['a/b/c/x.txt', ['/a', '/a/b', '/a/b/c', '/a/b/c/x.txt']],
-    ['a/./b/c/x.txt', ['/b', '/b/c', '/b/c/x.txt']],
-    ['./a/b/y.md', ['/a', '/a/b', '/a/b/y.md']],
-    ['a/*.txt', ['/a', '/a/z.txt']],
-    ['**/*.txt', ['/a', '/a/b', '/a/b/c', '/a/b/c/x.txt', '/a/z.txt']],
-    ['a/./**/x.txt', ['/b', '/b/c', '/b/c/x.txt']],
-    ['a/b', ['/a', '/a/b', '/a/b/c', '/a/b/c/x.txt', '/a/b/y.md']],
-    ['nothing*', []],
-  ])('%s', (word, expected) => {
-    const paths = plan(select(tree, word, { parents: true }), '/o/').map(({ path }) => `/${path}`);
-    expect(paths).toEqual(['/o', ...expected.map((path) => `/o${path}`)]);
-  });
-
-  test('wants what has no wildcard to exist', () => {
-    expect(() => select(tree, 'a/b/nope', { parents: true })).toThrow(
-      expect.objectContaining({ code: 'COPY_SOURCE' }),
-    );
   });
 });
 

@@ -2,7 +2,13 @@
 import { isTsbuildError, TsbuildError } from '../../errors.ts';
 import type { Instruction } from '../instruction.ts';
 import { type Dockerfile, parseSyntax, typeNode } from '../parse.ts';
-import { beforeFirstStage, checkStageReferences, findTarget, splitStages } from '../stages.ts';
+import {
+  beforeFirstStage,
+  checkStageReferences,
+  findTarget,
+  type Stage,
+  splitStages,
+} from '../stages.ts';
 import type { SyntaxTree } from '../syntax.ts';
 import { sourceLocation } from '../syntax-error.ts';
 import { checkOptions, isEnabled } from './check-options.ts';
@@ -49,6 +55,7 @@ async function walk(tree: SyntaxTree, lintWalk: Walk): Promise<void> {
       report(lintWalk, rule, detail, location ?? first!.from.location);
     });
   }
+  walkStageNames(stages, lintWalk);
   const bases = walkBases({ stages, globalArgs, escape: tree.escape }, lintWalk);
   checkStageReferences(stages);
   const needed = target || neededOnly ? neededStages(bases, findTarget(stages, target)) : bases.all;
@@ -81,6 +88,19 @@ function walkNodes(tree: SyntaxTree, lintWalk: Walk): Dockerfile {
     instructions.push(instruction);
   }
   return { ...tree, file, instructions };
+}
+
+function walkStageNames(stages: readonly Stage[], lintWalk: Walk): void {
+  const earlier = new Set<string>();
+  for (const { name, from } of stages) {
+    if (name === undefined) continue;
+    for (const rule of lintWalk.rules) {
+      rule.checkStageName?.(name, earlier, (detail) =>
+        report(lintWalk, rule, detail, from.location),
+      );
+    }
+    earlier.add(name);
+  }
 }
 
 function violation(warnings: readonly Warning[]): TsbuildError {

@@ -6,10 +6,8 @@ export const reservedStageName: Rule = {
   name: 'ReservedStageName',
   description: 'Reserved words should not be used as stage names',
   page: 'reserved-stage-name',
-  checkStages(stages, report) {
-    for (const { name, from } of stages) {
-      if (name === undefined || !RESERVED.has(name)) continue;
-      report(`Stage name should not use the same name as reserved stage "${name}"`, from.location);
-    }
+  checkStageName(name, _, report) {
+    if (!RESERVED.has(name)) return;
+    report(`Stage name should not use the same name as reserved stage "${name}"`);
   },
 };

@@ -27,6 +27,8 @@ export interface Rule {
   readonly checkNode?: (node: SyntaxNode, report: Report) => void;
   /** When all instructions are known to be valid. */
   readonly checkStages?: (stages: readonly Stage[], report: PlacedReport) => void;
+  /** Each name of a stage, and those before it. */
+  readonly checkStageName?: (name: string, earlier: ReadonlySet<string>, report: Report) => void;
   /** Each FROM, as it would be without build arguments. */
   readonly checkDefaultBase?: (base: DefaultBase, report: Report) => void;
   /** Each word of a FROM that may hold variables. */

@@ -21,10 +21,11 @@ import { undefinedArgInFrom } from './undefined-arg-in-from.ts';
 import { undefinedVar } from './undefined-var.ts';
 import { workdirRelativePath } from './workdir-relative-path.ts';
 
-/** Every rule there is. */
+/** Every rule there is; of those that look at the same, in the order in which they speak. */
 export const RULES: readonly Rule[] = [
   consistentInstructionCasing,
   copyIgnoredFile,
+  reservedStageName,
   duplicateStageName,
   exposeInvalidFormat,
   exposeProtoCasing,
@@ -38,7 +39,6 @@ export const RULES: readonly Rule[] = [
   multipleInstructionsDisallowed,
   noEmptyContinuation,
   redundantTargetPlatform,
-  reservedStageName,
   secretsUsedInArgOrEnv,
   stageNameCasing,
   undefinedArgInFrom,
