@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { parseContextLocation, parseGitReference, redactUrl } from '../../src/context/location.ts';
+import {
+  parseContextLocation,
+  parseGitReference,
+  parseLayoutLocation,
+  redactUrl,
+} from '../../src/context/location.ts';
 
 test.each([
   ['-', { type: 'stdin' }],
@@ -10,6 +15,33 @@ test.each([
   ['https://host/Dockerfile#x', { type: 'http', url: 'https://host/Dockerfile#x' }],
 ])('%s', (text, expected) => {
   expect(parseContextLocation(text)).toEqual(expected);
+});
+
+describe('an OCI layout', () => {
+  const digest = `sha256:${'0a'.repeat(32)}`;
+
+  test.each([
+    ['oci-layout:///a/b', { directory: '/a/b' }],
+    ['oci-layout://a', { directory: 'a' }],
+    ['oci-layout://../a:1.0', { directory: '../a', tag: '1.0' }],
+    // By its whole name.
+    ['oci-layout://a:host/b:c', { directory: 'a', tag: 'host/b:c' }],
+    [`oci-layout://a@${digest}`, { directory: 'a', digest }],
+    [`oci-layout://a:1@${digest}`, { directory: 'a', tag: '1', digest }],
+    ['/a/b', undefined],
+    ['docker-image://a', undefined],
+  ])('%s', (text, expected) => {
+    expect(parseLayoutLocation(text)).toEqual(expected);
+  });
+
+  test.each(['', ':tag', `@${digest}`, 'a@', 'a@latest', 'a:'])(
+    'is not named by oci-layout://%s',
+    (rest) => {
+      expect(() => parseLayoutLocation(`oci-layout://${rest}`)).toThrow(
+        expect.objectContaining({ code: 'USAGE' }),
+      );
+    },
+  );
 });
 
 describe('a git repository', () => {

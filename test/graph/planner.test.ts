@@ -388,6 +388,21 @@ describe('origins of files', () => {
     expect(result.images).toEqual([]);
   });
 
+  it.each([
+    ['docker-image://other:1', 'docker.io/library/other:1'],
+    ['oci-layout://../dir:1', 'oci-layout://../dir:1'],
+  ])('a named context may be the image %s', async (value, reference) => {
+    const result = await plan('FROM a AS b\nFROM scratch\nCOPY --from=a /a /b\nCOPY --from=b / /', {
+      buildContexts: { a: value },
+    });
+    expect(result.images.map((image) => image.reference)).toEqual([reference]);
+  });
+
+  it('an image of a layout is not named by a Dockerfile', async () => {
+    for (const text of ['FROM oci-layout:///a', 'FROM scratch\nCOPY --from=oci-layout:///a /b /c'])
+      await expect(plan(text)).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
   it('a stage without files gives nothing', async () => {
     const result = await plan('FROM scratch AS a\nFROM scratch\nCOPY --from=a / /b');
     expect(copy(result).op.from).toEqual({ type: 'nothing' });
