@@ -41,8 +41,7 @@ export interface LayoutLocation {
 
 /**
  * `oci-layout://DIRECTORY[:TAG][@DIGEST]`, or a whole name for the tag; `undefined` for everything else. A path with a colon
- * or an @ cannot be said, as
- * in buildx. @throws TsbuildError `USAGE`
+ * or an @ cannot be said, as in buildx. @throws TsbuildError `USAGE`
  */
 export function parseLayoutLocation(text: string): LayoutLocation | undefined {
   if (!text.startsWith(LAYOUT_SCHEME)) return undefined;
