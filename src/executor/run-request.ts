@@ -27,9 +27,7 @@ export interface Workshop {
   readonly bundles: string;
   readonly abilities: Abilities;
   readonly snapshots: Snapshotter;
-  readonly runtime: Runtime;
-  /** For a runtime that takes filters, see `runtimeConfig`. */
-  readonly filterOf?: FilterOf;
+  readonly runtimeFor: (container: { readonly terminal: boolean }) => ContainerRuntime;
   /** Directories that overlay can use as lower ones, for layers, bottom first. */
   readonly lowersOf: (layers: readonly Layer[]) => Promise<readonly string[]>;
   /** What was changed in a snapshot over `parents`, as a layer in the store; `undefined` if nothing was. */
@@ -41,6 +39,11 @@ export interface Workshop {
   readonly ioOf: (request: ExecRequest) => ContainerIO;
   /** The group that the request asks for. */
   readonly cgroupOf: (request: ExecRequest, key: string) => Cgroup | undefined;
+}
+
+export interface ContainerRuntime extends Runtime {
+  /** For a runtime that takes filters, see `runtimeConfig`. */
+  readonly filterOf?: FilterOf;
 }
 
 export interface RunCall {
@@ -143,11 +146,13 @@ async function runContainer(workshop: Workshop, container: Container): Promise<C
     const { rootless } = workshop.abilities;
     const devices = rootless ? NO_DEVICES : makeDevices(join(bundle, 'dev'));
     const spec = { ...specOf(request, root, mounts), devices };
-    const config = runtimeConfig(spec, workshop.abilities, workshop.filterOf);
+    const terminal = spec.terminal !== undefined;
+    const runtime = workshop.runtimeFor({ terminal });
+    const config = runtimeConfig(spec, workshop.abilities, runtime.filterOf);
     writeFileSync(join(bundle, 'config.json'), config);
     cgroup = workshop.cgroupOf(request, call.key);
-    return await workshop.runtime.run(call.key, bundle, {
-      ...{ ...call, terminal: spec.terminal !== undefined, io: workshop.ioOf(request) },
+    return await runtime.run(call.key, bundle, {
+      ...{ ...call, terminal, io: workshop.ioOf(request) },
       ...(cgroup === undefined ? {} : { cgroup }),
     });
   } finally {

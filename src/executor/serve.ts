@@ -50,7 +50,9 @@ export function serve(channel: Channel): void {
   /** A request whose container does not exist yet gets its signal when it does. */
   const kill = (run: number, signal: NodeJS.Signals): void => {
     const attempt = ({ workshop }: Pick<Opened, 'workshop'>): void => {
-      if (!runs.has(run) || workshop.runtime.kill(keyOf(run), signal)) return;
+      if (!runs.has(run)) return;
+      const runtimes = [false, true].map((terminal) => workshop.runtimeFor({ terminal }));
+      if (runtimes.some((runtime) => runtime.kill(keyOf(run), signal))) return;
       setTimeout(attempt, KILL_INTERVAL, { workshop });
     };
     opening?.then(attempt, () => {});
@@ -110,9 +112,12 @@ interface Opened {
   readonly cleaner: Cleaner;
 }
 
+/** Not used by an earlier executor: ext4 has a place for each name, see host/spread-directories.ts. */
 function keyOf(run: number): string {
-  return `run-${run}`;
+  return `run-${run}-${STARTED}`;
 }
+
+const STARTED = process.hrtime.bigint().toString(36);
 
 async function open(session: Session, channel: Channel): Promise<Opened> {
   const onWarning = (message: string) => void channel.send({ type: 'warning', message });

@@ -1,6 +1,7 @@
 /** Puts together what requests are run with: mounts of this process's own, the snapshotter, the runtime. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { spreadDirectories } from '../host/spread-directories.ts';
 import type { Workers } from '../host/workers.ts';
 import { adoptLayer } from '../layer/adopt.ts';
 import type { Layer, WrittenLayer } from '../layer/layer.ts';
@@ -8,7 +9,7 @@ import { adoptDirectory, type MountForm } from '../layer/mountable.ts';
 import { probeForms } from '../layer/probe-forms.ts';
 import { readAbilities } from '../runtime/abilities.ts';
 import { createCgroup, openCgroupRoots } from '../runtime/cgroup.ts';
-import { chooseRuntime } from '../runtime/choose-runtime.ts';
+import { chooseRuntime, type RuntimeChoice } from '../runtime/choose-runtime.ts';
 import { createCrun } from '../runtime/crun.ts';
 import { createRunc } from '../runtime/runc.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
@@ -18,7 +19,7 @@ import { mountCircumstances, remembered } from './host-facts.ts';
 import { copiedLowers, mountedLowers } from './lowers.ts';
 import type { Session } from './messages.ts';
 import { hideCgroups, mountPrivate } from './own-mounts.ts';
-import type { Workshop } from './run-request.ts';
+import type { ContainerRuntime, Workshop } from './run-request.ts';
 import { keptFilters } from './seccomp-filters.ts';
 import { openSnapshotter, overlayWorks, type SnapshotChoice } from './snapshots.ts';
 import { type CommitTask, executorTasks } from './tasks.ts';
@@ -28,11 +29,10 @@ export function openWorkshop(
   workers: Workers,
   onWarning: (message: string) => void,
 ): Workshop {
-  const { home, directory, searchPath } = session;
+  const { home, directory } = session;
   const abilities = readAbilities();
   const run = join(directory, 'run');
   mountPrivate(run);
-  const runtime = chooseRuntime(searchPath, session.runtime);
   const cgroups = openCgroupRoots();
   hideCgroups();
   const make = (...parts: string[]): string => {
@@ -46,6 +46,7 @@ export function openWorkshop(
     userXattr: rootless,
   };
   const temp = make(directory, 'temp');
+  for (const parent of [overlay.directory, temp]) spreadDirectories(parent);
   const places = { home, rootless, mounts: make(run, 'layers'), temp, onWarning };
   const circumstances = mountCircumstances(home);
   const fact = (name: string, find: () => string | undefined): string | undefined =>
@@ -67,12 +68,7 @@ export function openWorkshop(
     ...files,
     bundles: make(run, 'bundles'),
     abilities,
-    runtime: CREATE[runtime.name]({
-      file: runtime.file,
-      state: make(run, 'state'),
-      env: { PATH: searchPath },
-    }),
-    ...(runtime.name === 'crun' ? { filterOf: keptFilters(home, run) } : {}),
+    runtimeFor: openRuntimes(session, run),
     commit: commitWith(workers, { store: openStore(home, { temp }), choice, keep, ...files }),
     ioOf: containerIO,
     cgroupOf: ({ cgroupParent }, key) =>
@@ -113,4 +109,22 @@ function commitWith(workers: Workers, context: CommitContext): Workshop['commit'
   };
 }
 
-const CREATE = { crun: createCrun, runc: createRunc } as const;
+/** `directory` is in memory. @throws TsbuildError `USAGE`, `UNSUPPORTED_HOST` */
+function openRuntimes(
+  { home, searchPath, runtime: wanted }: Session,
+  directory: string,
+): Workshop['runtimeFor'] {
+  const open = ({ name, file }: RuntimeChoice): ContainerRuntime => {
+    const state = join(directory, name);
+    mkdirSync(state);
+    const options = { file, state, env: { PATH: searchPath } };
+    return name === 'runc'
+      ? createRunc(options)
+      : { ...createCrun(options), filterOf: keptFilters(home, directory) };
+  };
+  const choice = chooseRuntime(searchPath, wanted);
+  const usual = open(choice);
+  const other = chooseRuntime(searchPath, wanted, { terminal: true });
+  const forTerminals = other.name === choice.name ? usual : open(other);
+  return ({ terminal }) => (terminal ? forTerminals : usual);
+}

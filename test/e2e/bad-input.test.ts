@@ -227,7 +227,6 @@ describe('a command line that is wrong', () => {
     [['build', '-o', 'type=zip', '.'], 'unknown type "zip"'],
     [['push'], 'takes 1 argument'],
     [['tag', 'a'], 'takes 2 arguments'],
-    [['images', '--format', 'xml'], 'is none of table, json'],
     [['login', '--password-stdin'], '--password-stdin needs --username'],
   ])('%j', async (args, says) => {
     const { status, stdout, stderr } = await cli.run(args);

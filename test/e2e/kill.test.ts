@@ -238,16 +238,18 @@ describe('the death of', () => {
     ['a RUN', running, 10],
     ['a container', containing, 125],
   ])(
-    'runc in the middle of %s fails clearly and takes the container with it',
+    'its runtime in the middle of %s fails clearly and takes the container with it',
     async (_, make, status) => {
       const scene = make();
       const { child, stderr } = await start(scene);
       const closed = once(child, 'close');
-      const runcs = processesWith(cli.directory).filter(({ args }) => args[0]?.endsWith('/runc'));
-      expect(runcs.length).toBeGreaterThan(0);
-      for (const { pid } of runcs) process.kill(pid, 'SIGKILL');
+      const runtimes = processesWith(cli.directory).filter(({ args }) =>
+        /\/(crun|runc)$/.test(args[0] ?? ''),
+      );
+      expect(runtimes.length).toBeGreaterThan(0);
+      for (const { pid } of runtimes) process.kill(pid, 'SIGKILL');
       expect(await closed, stderr()).toEqual([status, null]);
-      expect(stderr()).toContain('runc was killed by SIGKILL');
+      expect(stderr()).toContain('runtime was killed by SIGKILL');
       await expectNoTrace(scene);
     },
   );

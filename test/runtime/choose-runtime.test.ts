@@ -23,6 +23,12 @@ describe('the runtime', () => {
     expect(chooseRuntime(path, wanted)).toEqual({ name, file: join(path, name) });
   });
 
+  it('is runc for a terminal, if it is there', () => {
+    expect(chooseRuntime(pathWith('crun', 'runc'), '', { terminal: true }).name).toBe('runc');
+    expect(chooseRuntime(pathWith('crun'), '', { terminal: true }).name).toBe('crun');
+    expect(chooseRuntime(pathWith('crun', 'runc'), 'crun', { terminal: true }).name).toBe('crun');
+  });
+
   it.each([
     ['', 'run a container: there is no crun or runc'],
     ['crun', 'run a container: there is no crun'],
