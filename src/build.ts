@@ -11,6 +11,7 @@ import type { LintResult } from './dockerfile/lint/lint.ts';
 import { parseDockerfile } from './dockerfile/parse.ts';
 import { type Environment, openEnvironment } from './environment.ts';
 import { TsbuildError } from './errors.ts';
+import { startSpan } from './events.ts';
 import { planBuild } from './graph/planner.ts';
 import type { Plan, PlannedStage } from './graph/step.ts';
 import { type AssembledImage, assembleImage } from './image/assemble.ts';
@@ -48,7 +49,9 @@ export async function performBuild(
   };
   await using inputs = await openBuildInputs(options, environment, operation);
   await using ssh = openSshAgents(options.ssh ?? {}, environment);
+  const endParse = startSpan(emit, 'parse');
   const dockerfile = parseDockerfile(inputs.dockerfile.bytes, { file: inputs.dockerfile.name });
+  endParse();
   const sourceDateEpoch = epochOf(options);
   const bases = openBaseImages({ environment, pull: options.pull ?? false, emit, signal });
   const plan = await planBuild(dockerfile, {
