@@ -6,7 +6,7 @@ import { type GrowingFile, growingFile } from '../host/growing-file.ts';
 import { inlineWorkers, type Workers } from '../host/workers.ts';
 import { layerAt } from '../layer/adopt.ts';
 import { COMPRESS_TASK, compressLayer } from '../layer/compress.ts';
-import { compressRange, type RangeRequest } from '../layer/deflate-range.ts';
+import { compressRange, type RangeRequest } from '../layer/compress-range.ts';
 import type { Layer } from '../layer/layer.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import type { DiffID } from '../oci/digest.ts';

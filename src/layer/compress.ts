@@ -1,15 +1,14 @@
 /**
- * Makes the compressed blob of a layer, on all cores: the tar is cut into ranges, workers squeeze them (deflate-range.ts),
- * and here they are put together in order, hashed and written. The result is one plain gzip member, or zstd frames; it is
- * the same for any number of workers.
+ * Makes the compressed blob of a layer, on all cores: the tar is cut into ranges, workers squeeze them (compress-range.ts),
+ * and here they are put together in order, hashed and written. The result is gzip members, or zstd frames; it is the same for
+ * any number of workers.
  */
 import { closeSync, openSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import { diskError } from '../host/disk-error.ts';
 import { createHasher, type Expected } from '../host/hash-stream.ts';
 import type { Workers } from '../host/workers.ts';
-import { combineCrc32 } from './crc32-combine.ts';
-import { type CompressedRange, type RangeRequest, rangeMemory } from './deflate-range.ts';
+import { type RangeRequest, rangeMemory } from './compress-range.ts';
 
 export interface CompressRequest {
   readonly layer: { readonly tar: string; readonly size: number };
@@ -35,17 +34,12 @@ export const COMPRESS_TASK = 'layer.compress';
 /** Smaller ranges cost messages, larger ones memory; zstd cannot look back beyond its range. */
 const RANGE_BYTES = { gzip: 1024 * 1024, zstd: 4 * 1024 * 1024 };
 
-/** RFC 1952, 2.3: no name, no time, no particular system: nothing but the bytes should matter. */
-const GZIP_HEADER = Buffer.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
-/** An empty last block of deflate. */
-const LAST_BLOCK = Buffer.of(3, 0);
-
 /** Digest and size of the blob. @throws TsbuildError `DISK_FULL`, `STORE`, `UNSUPPORTED_HOST` for zstd on old Nodes. */
 export async function compressLayer(
   request: CompressRequest,
   options: CompressOptions,
 ): Promise<Expected> {
-  const { format, target } = request;
+  const { target } = request;
   const fd = createTarget(target);
   const hasher = createHasher();
   // Meanwhile others have their turn: what sends the blob, and the workers, who want their next ranges.
@@ -55,21 +49,13 @@ export async function compressLayer(
     await written;
   };
   try {
-    if (format === 'gzip') await append(GZIP_HEADER);
-    let crc = 0;
     let done = 0;
     for await (const range of compressedRanges(request, options)) {
       await append(range.bytes);
-      crc = combineCrc32(crc, range.crc, range.plainSize);
       done += range.plainSize;
       options.onProgress?.(done);
       options.onWritten?.(hasher.size);
     }
-    if (format === 'gzip') {
-      await append(LAST_BLOCK);
-      await append(gzipTrailer(crc, done));
-    }
-    options.onWritten?.(hasher.size);
     return hasher.finish();
   } catch (error) {
     throw diskError(error, `write compressed layer ${target}`);
@@ -99,7 +85,6 @@ function createTarget(target: string): number {
 interface FinishedRange {
   /** Lent until the next range is asked for. */
   readonly bytes: Uint8Array;
-  readonly crc: number;
   readonly plainSize: number;
   readonly memory: SharedArrayBuffer;
 }
@@ -120,7 +105,7 @@ async function* compressedRanges(
   const pending: Promise<FinishedRange>[] = [];
   let offset = 0;
   const start = (memory: SharedArrayBuffer) => {
-    if (offset >= size) return;
+    if (offset >= size && offset > 0) return;
     const range = { offset, size: Math.min(step, size - offset), memory };
     const finished = compressOne(request, range, { workers: options.workers, signal });
     // Awaited in order; until its turn a failure must not count as unhandled.
@@ -129,7 +114,7 @@ async function* compressedRanges(
     offset += step;
   };
   try {
-    const buffers = Math.min(options.concurrency ?? 4, Math.ceil(size / step));
+    const buffers = Math.min(options.concurrency ?? 4, Math.ceil(size / step) || 1);
     for (let i = 0; i < buffers; i += 1) start(rangeMemory(step));
     for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
       const finished = await next;
@@ -148,14 +133,7 @@ async function compressOne(
   { workers, signal }: { workers: Workers; signal: AbortSignal },
 ): Promise<FinishedRange> {
   const input: RangeRequest = { tar: layer.tar, format, level, ...range };
-  const { size, crc } = (await workers.run(COMPRESS_TASK, input, { signal })) as CompressedRange;
+  const size = (await workers.run(COMPRESS_TASK, input, { signal })) as number;
   const bytes = new Uint8Array(range.memory, 0, size);
-  return { bytes, crc, plainSize: range.size, memory: range.memory };
-}
-
-function gzipTrailer(crc: number, size: number): Buffer {
-  const trailer = Buffer.alloc(8);
-  trailer.writeUInt32LE(crc, 0);
-  trailer.writeUInt32LE(size % 0x1_0000_0000, 4);
-  return trailer;
+  return { bytes, plainSize: range.size, memory: range.memory };
 }

@@ -4,7 +4,7 @@ import type { Tasks } from '../host/workers.ts';
 import type { DiffID } from '../oci/digest.ts';
 import { CLAMP_TASK, type ClampRequest, clampTimes } from './clamp-times.ts';
 import { COMPRESS_TASK } from './compress.ts';
-import { compressRange, type RangeRequest } from './deflate-range.ts';
+import { compressRange, type RangeRequest } from './compress-range.ts';
 import { FILL_TASK, fillPart, type TarPart } from './fill-part.ts';
 import { encodeIndex } from './index-encode.ts';
 import type { Layer } from './layer.ts';

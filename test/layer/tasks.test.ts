@@ -22,6 +22,7 @@ beforeAll(async () => {
     bundle: true,
     platform: 'node',
     format: 'esm',
+    target: 'node20',
     outfile: entry,
     external: ['koffi'],
     banner: {

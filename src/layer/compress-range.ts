@@ -1,0 +1,48 @@
+/**
+ * One range of a tar, compressed on its own, such that the ranges of a tar joined in order are one file: the unit of
+ * parallel compression. Both formats are made for that: a gzip file is a series of members (RFC 1952, 2.2), and one of zstd
+ * a series of frames (RFC 8878, 3.1).
+ */
+import { closeSync, openSync } from 'node:fs';
+import { TsbuildError } from '../errors.ts';
+import { readFully } from '../tar/scan.ts';
+import { gzipMembers, gzipRoom } from './gzip-members.ts';
+import { zstdFrame, zstdRoom } from './zstd-frame.ts';
+
+export interface RangeRequest {
+  readonly tar: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly format: 'gzip' | 'zstd';
+  /** What is fast, where nobody asks for one. */
+  readonly level?: number | undefined;
+  /** Of {@link rangeMemory}: gets the result at its start. The caller uses it again for another range. */
+  readonly memory: SharedArrayBuffer;
+}
+
+/** Room for a range of this size, and for the result, even if it cannot be squeezed at all. */
+export function rangeMemory(size: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(outputBytes(size) + size);
+}
+
+function outputBytes(size: number): number {
+  return Math.max(gzipRoom(size), zstdRoom(size));
+}
+
+/** Returns how many bytes the result has. It depends on nothing but the bytes, the request, and the host's libraries. */
+export function compressRange({ tar, offset, size, format, level, memory }: RangeRequest): number {
+  const output = Buffer.from(memory, 0, outputBytes(size));
+  const input = Buffer.from(memory, output.length, size);
+  readRange(tar, offset, input);
+  return format === 'gzip' ? gzipMembers(input, output, level) : zstdFrame(input, output, level);
+}
+
+function readRange(file: string, offset: number, into: Buffer): void {
+  const fd = openSync(file, 'r');
+  try {
+    if (readFully(fd, into, offset) < into.length)
+      throw new TsbuildError('STORE', `read ${file}: it is shorter than it was`);
+  } finally {
+    closeSync(fd);
+  }
+}

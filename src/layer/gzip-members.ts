@@ -1,0 +1,115 @@
+/**
+ * Bytes as gzip members. What looks random is stored: to squeeze it would cost more time than anything else, and gain less
+ * than a hundredth. The rest is squeezed by libdeflate where the host has it, or else by zlib.
+ */
+import zlib from 'node:zlib';
+import { openLibdeflate, type Squeezer } from './libdeflate.ts';
+
+/** Each piece is squeezed or stored as a whole: as small as one can be and still tell what it is like. */
+const PIECE = 32 * 1024;
+
+/** What comes out at most. Each run may cost a member's frame, and the blocks that what is stored is cut into. */
+export function gzipRoom(size: number): number {
+  return size + Math.ceil(size / PIECE) * 64 + 1024;
+}
+
+/** Puts the members at the start of the output, and returns where they end. */
+export function gzipMembers(
+  input: Buffer,
+  output: Buffer,
+  level?: number,
+  open: OpenSqueezer = openSqueezer,
+): number {
+  using squeezer = open(level);
+  let size = 0;
+  for (const { start, end, isRandom } of runsOf(input)) {
+    const run = input.subarray(start, end);
+    const squeezed = isRandom ? 0 : squeezer.squeeze(run, output.subarray(size));
+    size += squeezed || storedMember(run, output.subarray(size));
+  }
+  return size;
+}
+
+export type OpenSqueezer = (level?: number) => Squeezer;
+
+/**
+ * What comes out as large as docker's, whose gzip is Go's. Of 60 MB of Debian and 40 MB of node_modules, Go's default leaves
+ * 30.7 and 33.0 %, libdeflate's level 2 leaves 30.8 and 31.9, and zlib's level 4, in 2 to 3 times as long, 31.1 and 33.2.
+ */
+const LEVEL = { libdeflate: 2, zlib: 4 };
+
+function openSqueezer(level?: number): Squeezer {
+  return openLibdeflate(level ?? LEVEL.libdeflate) ?? openZlib(level);
+}
+
+/** Of what zlib gives back at once. */
+const CHUNK = 128 * 1024;
+/** The largest hash table and the longest blocks: faster by a seventh or more, and no larger by half a hundredth. */
+const MEMORY_LEVEL = 9;
+
+export function openZlib(level = LEVEL.zlib): Squeezer {
+  const options = { level, memLevel: MEMORY_LEVEL, chunkSize: CHUNK };
+  return {
+    squeeze: (input, output) => {
+      const member = zlib.gzipSync(input, options);
+      return member.length <= output.length ? member.copy(output) : 0;
+    },
+    [Symbol.dispose]() {},
+  };
+}
+
+interface Run {
+  readonly start: number;
+  end: number;
+  readonly isRandom: boolean;
+}
+
+/** Neighbours of one kind are squeezed at once. */
+function runsOf(input: Buffer): readonly Run[] {
+  if (input.length === 0) return [{ start: 0, end: 0, isRandom: false }];
+  const runs: Run[] = [];
+  for (let start = 0; start < input.length; start += PIECE) {
+    const end = Math.min(start + PIECE, input.length);
+    const isRandom = looksRandom(input.subarray(start, end));
+    const last = runs.at(-1);
+    if (last?.isRandom === isRandom) last.end = end;
+    else runs.push({ start, end, isRandom });
+  }
+  return runs;
+}
+
+/** Bits a byte: what is squeezed already, or encrypted, has nearly 8. */
+const RANDOM_ENTROPY = 7.95;
+/** Odd, so that data in rows of 2ⁿ bytes does not show only one column. */
+const STRIDE = 5;
+
+function looksRandom(piece: Buffer): boolean {
+  const counts = new Uint32Array(256);
+  let samples = 0;
+  for (let at = 0; at < piece.length; at += STRIDE) {
+    counts[piece[at]!]! += 1;
+    samples += 1;
+  }
+  let bits = 0;
+  for (const count of counts) if (count > 0) bits += count * Math.log2(samples / count);
+  return bits / samples > RANDOM_ENTROPY;
+}
+
+/** RFC 1952, 2.3: no name, no time, no particular system: nothing but the bytes should matter. */
+const HEADER = Buffer.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
+/** A stored block has a length of 16 bits (RFC 1951, 3.2.4). */
+const MAX_STORED = 65535;
+
+/** Returns the member's size. */
+function storedMember(bytes: Buffer, output: Buffer): number {
+  let end = HEADER.copy(output);
+  for (let at = 0; at < bytes.length; at += MAX_STORED) {
+    const block = bytes.subarray(at, at + MAX_STORED);
+    end = output.writeUInt8(at + block.length === bytes.length ? 1 : 0, end);
+    end = output.writeUInt16LE(block.length, end);
+    end = output.writeUInt16LE(block.length ^ 0xffff, end);
+    end += block.copy(output, end);
+  }
+  end = output.writeUInt32LE(zlib.crc32(bytes), end);
+  return output.writeUInt32LE(bytes.length, end);
+}
