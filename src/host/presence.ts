@@ -6,12 +6,13 @@
 import { spawn } from 'node:child_process';
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { errnoOf } from '../errors.ts';
+import { diskError } from './disk-error.ts';
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
-/** Present until it is disposed of; `undefined` where there is no such FIFO. */
+/** Present until it is disposed of; `undefined` where there is no such FIFO, or none that we may open. */
 export function present(fifo: string): Disposable | undefined {
-  const fd = open(fifo, O_RDONLY);
+  const fd = open(fifo, O_RDONLY, [...NO_FIFO, 'EACCES']);
   if (fd === undefined) return undefined;
   let isOpen = true;
   return {
@@ -22,9 +23,12 @@ export function present(fifo: string): Disposable | undefined {
   };
 }
 
-/** Whether anybody is present; nobody is where there is no such FIFO. */
+/**
+ * Whether anybody is present; nobody is where there is no such FIFO.
+ * @throws TsbuildError `STORE` if it cannot be told
+ */
 export function isAnybodyPresent(fifo: string): boolean {
-  const fd = open(fifo, O_WRONLY);
+  const fd = open(fifo, O_WRONLY, NO_FIFO);
   if (fd !== undefined) closeSync(fd);
   return fd !== undefined;
 }
@@ -38,14 +42,18 @@ export function makeFifos(fifos: readonly string[]): Promise<void> {
   });
 }
 
-function open(fifo: string, mode: number): number | undefined {
+/** There is nothing, a symbolic link, a directory, or a socket; ENXIO also is a FIFO that nobody reads. */
+const NO_FIFO = ['ENOENT', 'ELOOP', 'EISDIR', 'ENXIO'];
+
+/** `undefined` if it is no FIFO, and for the errors that are `expected`. */
+function open(fifo: string, mode: number, expected: readonly string[]): number | undefined {
   try {
     const fd = openSync(fifo, mode | O_NONBLOCK | O_NOFOLLOW);
     if (fstatSync(fd).isFIFO()) return fd;
     closeSync(fd);
     return undefined;
   } catch (error) {
-    if (errnoOf(error) === undefined) throw error;
-    return undefined;
+    if (expected.includes(errnoOf(error) ?? '')) return undefined;
+    throw diskError(error, `open the FIFO ${fifo}`);
   }
 }

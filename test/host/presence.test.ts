@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isAnybodyPresent, makeFifos, present } from '../../src/host/presence.ts';
@@ -39,13 +39,27 @@ describe('presence', () => {
     expect(isAnybodyPresent(file)).toBe(false);
   });
 
-  test('is of nobody where there is no FIFO', () => {
-    const directory = tempDirectory();
-    expect(present(join(directory, 'none'))).toBeUndefined();
-    expect(isAnybodyPresent(join(directory, 'none'))).toBe(false);
-    writeFileSync(join(directory, 'file'), '');
-    expect(present(join(directory, 'file'))).toBeUndefined();
-    expect(isAnybodyPresent(join(directory, 'file'))).toBe(false);
+  test.each<[string, (file: string) => void]>([
+    ['nothing', () => {}],
+    ['a file', (file) => writeFileSync(file, '')],
+    ['a directory', (file) => mkdirSync(file)],
+    ['a symbolic link', (file) => symlinkSync('/dev/null', file)],
+  ])('is of nobody where there is %s instead of the FIFO', (_, make) => {
+    const file = join(tempDirectory(), 'fifo');
+    make(file);
+    expect(present(file)).toBeUndefined();
+    expect(isAnybodyPresent(file)).toBe(false);
+  });
+
+  test('is an error where it cannot be told, and not the answer that nobody is there', () => {
+    const unreadable = join(tempDirectory(), 'n'.repeat(256));
+    for (const ask of [present, isAnybodyPresent])
+      expect(() => ask(unreadable)).toThrow(
+        expect.objectContaining({
+          code: 'STORE',
+          message: expect.stringContaining('open the FIFO'),
+        }),
+      );
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { ownStore, useStore } from '../../src/store/lease.ts';
@@ -104,4 +104,15 @@ describe.each([
     );
     await Promise.all(processes.map((each) => each.done()));
   });
+});
+
+test('an owner that could make no FIFOs is waited for, also when they could be made meanwhile', async () => {
+  const store = withoutFifos();
+  const owner = await ownStore(store);
+  for (const role of ['users', 'owner']) rmSync(store.path('locks', role));
+  const abort = new AbortController();
+  const using = useStore(store, abort.signal);
+  abort.abort(new Error('enough'));
+  await expect(using).rejects.toThrow('enough');
+  await owner[Symbol.asyncDispose]();
 });
