@@ -8,7 +8,7 @@ import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { TsbuildError } from '../errors.ts';
+import { errnoOf, TsbuildError } from '../errors.ts';
 import { descendants, kill } from '../host/process.ts';
 import { pipe } from '../host/syscalls.ts';
 import type { Cgroup } from './cgroup.ts';
@@ -232,16 +232,28 @@ function logFile(bundle: string): string {
   return join(bundle, 'runtime.log');
 }
 
-/** The errors in the runtime's log; it has none when the container ran, however it ended. */
+/**
+ * The errors in the runtime's log: what made it give up. It has none when the container ran, however that ended; warnings it
+ * may have, and crun writes some of them as plain text.
+ */
 function readLog(bundle: string): string[] {
   let text: string;
   try {
     text = readFileSync(logFile(bundle), 'utf8');
-  } catch {
-    return [];
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
   }
-  return text
-    .split('\n')
-    .filter((line) => line.includes('"level":"error"'))
-    .map((line) => String(JSON.parse(line).msg));
+  return text.split('\n').flatMap((line) => {
+    const entry = parseEntry(line);
+    return entry?.level === 'error' ? [String(entry.msg)] : [];
+  });
+}
+
+function parseEntry(line: string): { level?: unknown; msg?: unknown } | null | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }
