@@ -26,6 +26,7 @@ export const TEST_PACKAGES = [
   'qemu-user-static',
   'mmdebstrap',
   'erofs-utils',
+  'e2fsprogs',
   'git',
   'gcc',
   'libc6-dev',

@@ -11,8 +11,11 @@ test('directories are spread where the filesystem does that', () => {
   const directory = tempDirectory();
   spreadDirectories(directory);
   spreadDirectories(directory);
-  const flags = execFileSync('lsattr', ['-d', directory], { encoding: 'utf8' }).split(' ')[0];
-  expect(flags!.includes('T')).toBe(statfsSync(directory).type === EXT4);
+  // Others may not have the flags that lsattr asks for.
+  if (statfsSync(directory).type === EXT4) {
+    const [flags] = execFileSync('lsattr', ['-d', directory], { encoding: 'utf8' }).split(' ');
+    expect(flags).toContain('T');
+  }
 });
 
 test('other filesystems are left alone, and what does not exist', () => {
