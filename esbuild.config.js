@@ -95,7 +95,7 @@ rmSync('dist', { recursive: true, force: true });
 renameSync(fresh, 'dist');
 
 /**
- * Two savings at the start of a process, together a tenth of a build in which nothing changed. esbuild copies all properties
+ * Two savings at the start of a process. esbuild copies all properties
  * of a built-in module for each file that takes its default export: here one object serves all. And of what many builds need
  * nothing, the module is loaded by the first look at it.
  */
