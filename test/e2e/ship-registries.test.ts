@@ -1,10 +1,10 @@
 /** How registries are found and trusted: what is configured on the machine, seen by the built command. */
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { KEY, openssl, selfSign } from '../helpers/certificates.ts';
 import { type Cli, createCli } from '../helpers/cli.ts';
 import { type DockerRegistry, startDockerRegistry } from '../helpers/docker-registry.ts';
 
@@ -19,7 +19,6 @@ beforeAll(() => {
 afterAll(() => cli[Symbol.asyncDispose]());
 
 const at = (name: string) => join(cli.directory, name);
-const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
 
 function put(name: string, text: string): void {
   mkdirSync(dirname(at(name)), { recursive: true });
@@ -30,43 +29,19 @@ function put(name: string, text: string): void {
 function certificates() {
   const file = (name: string) => at(`pki/${name}`);
   mkdirSync(at('pki'), { recursive: true });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-  openssl(
-    'req',
-    '-x509',
-    ...key,
-    '-keyout',
-    file('ca.key'),
-    '-out',
-    file('ca.crt'),
-    '-days',
-    '2',
-    '-subj',
-    '/CN=authority',
-  );
+  const authority = { cert: file('ca.crt'), key: file('ca.key') };
+  selfSign(authority, '/CN=authority');
   for (const [name, extension] of [
     ['server', 'subjectAltName=IP:127.0.0.1'],
     ['client', 'extendedKeyUsage=clientAuth'],
   ] as const) {
     const request = file(`${name}.csr`);
-    openssl('req', ...key, '-keyout', file(`${name}.key`), '-out', request, '-subj', `/CN=${name}`);
+    openssl('req', ...KEY, '-keyout', file(`${name}.key`), '-out', request, '-subj', `/CN=${name}`);
     writeFileSync(file(`${name}.ext`), extension);
     openssl(
-      'x509',
-      '-req',
-      '-in',
-      request,
-      '-CA',
-      file('ca.crt'),
-      '-CAkey',
-      file('ca.key'),
-      '-CAcreateserial',
-      '-out',
-      file(`${name}.crt`),
-      '-days',
-      '2',
-      '-extfile',
-      file(`${name}.ext`),
+      ...['x509', '-req', '-in', request, '-CA', authority.cert, '-CAkey', authority.key],
+      ...['-CAcreateserial', '-out', file(`${name}.crt`), '-days', '2'],
+      ...['-extfile', file(`${name}.ext`)],
     );
   }
   return file;
@@ -111,23 +86,7 @@ describe('TLS with an authority of our own', () => {
 
   test('another authority is not believed, and the error says where to put the right one', async () => {
     const wrong = home('wrong');
-    openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-keyout',
-      at('other.key'),
-      '-out',
-      join(wrong.directory, 'ca.crt'),
-      '-days',
-      '2',
-      '-subj',
-      '/CN=other',
-    );
+    selfSign({ cert: join(wrong.directory, 'ca.crt'), key: at('other.key') }, '/CN=other');
     const refused = await cli.run(['pull', `${registry.host}/tls/app:1`], { env: wrong.env });
     expect(refused.status).toBe(7);
     expect(refused.stderr).toContain('certificate not accepted');
@@ -184,7 +143,7 @@ describe('credentials', () => {
 read host; [ "$1 $host" = "get ${registry.host}" ] || exit 1
 echo '{"Username":"${credentials.username}","Secret":"${credentials.password}"}'\n`,
     );
-    execFileSync('chmod', ['755', helper]);
+    chmodSync(helper, 0o755);
     put('helped/config.json', '{"credsStore":"test"}');
     const env = { DOCKER_CONFIG: at('helped'), PATH: `${at('bin')}:${process.env.PATH}` };
     await cli.ok(['pull', name], { env: { ...env, TSBUILD_HOME: at('helped-home') } });

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import {
   createServer as createHttpServer,
@@ -10,6 +9,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import type { TlsOptions } from 'node:tls';
 import { expect, onTestFinished, test } from 'vitest';
+import { selfSign } from '../helpers/certificates.ts';
 import { blob, noise, readAll, testClient, testRegistry } from '../helpers/registry-client.ts';
 import { repositoryOf } from '../helpers/registry-endpoints.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
@@ -25,27 +25,7 @@ interface Certificate {
 function selfSigned(host: string): Certificate {
   const directory = tempDirectory();
   const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
-  const subject = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`];
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-keyout',
-      key,
-      '-out',
-      cert,
-      '-days',
-      '2',
-      ...subject,
-    ],
-    { stdio: 'pipe' },
-  );
+  selfSign({ cert, key }, `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`);
   return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
 }
 
