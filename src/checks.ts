@@ -13,7 +13,7 @@ import { platformArgs } from './graph/platform-args.ts';
 import { exposedPorts } from './graph/ports.ts';
 import { checkSignal } from './graph/signals.ts';
 import { hostPlatform, type Platform, parsePlatform } from './oci/platform.ts';
-import { formatReference, parseReference } from './oci/reference.ts';
+import { formatReference, isReference, parseReference } from './oci/reference.ts';
 import type { OperationContext } from './operation.ts';
 import type { BuildOptions } from './options.ts';
 import { parseChmod } from './scheduler/copy-mode.ts';
@@ -39,7 +39,7 @@ export function runChecks(
     neededOnly,
     platformArgs: platformArgs(platform, hostPlatform(), target || 'default'),
     isIgnored: inputs.isIgnored,
-    isImageName,
+    isImageName: isReference,
     parsePlatform: (text) => parsePlatform(text),
     async resolveImage(written, own) {
       const context = findNamedContext(buildContexts, written);
@@ -100,15 +100,6 @@ async function readDockerfile(
   );
   await using inputs = await openBuildInputs(options, environment, operation);
   return parseDockerfile(inputs.dockerfile.bytes, { file: inputs.dockerfile.name });
-}
-
-function isImageName(name: string): boolean {
-  try {
-    parseReference(name);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What planning would refuse in an instruction whose words are expanded. */

@@ -65,6 +65,15 @@ export function parseReference(text: string): Reference {
   return { registry, repository, ...(tag ? { tag } : {}), ...(digest ? { digest } : {}) };
 }
 
+export function isReference(text: string): boolean {
+  try {
+    parseReference(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The full form, in which equal references are equal strings: `docker.io/library/busybox:latest`. */
 export function formatReference(reference: Reference): string {
   const { registry, repository, tag, digest } = reference;

@@ -10,26 +10,18 @@ import { parseDockerfile } from '../../src/dockerfile/parse.ts';
 import { splitStages } from '../../src/dockerfile/stages.ts';
 import { platformArgs } from '../../src/graph/platform-args.ts';
 import { parsePlatform } from '../../src/oci/platform.ts';
-import { parseReference } from '../../src/oci/reference.ts';
+import { isReference } from '../../src/oci/reference.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/real');
 const names = readdirSync(FIXTURES);
 const platform = parsePlatform('linux/amd64');
-
-function isImageName(name: string): boolean {
-  try {
-    return parseReference(name) !== undefined;
-  } catch {
-    return false;
-  }
-}
 
 /** `rule:line` of each warning, then the error, if there is one. */
 async function check(source: Buffer): Promise<string[]> {
   const { warnings, error } = await lint(source, {
     platformArgs: platformArgs(platform, platform, 'default'),
     parsePlatform: (text) => parsePlatform(text),
-    isImageName,
+    isImageName: isReference,
     resolveImage: async () => ({}),
   });
   const found = warnings.map(({ ruleName, location }) => `${ruleName}:${location.line}`);

@@ -5,6 +5,7 @@ import {
   contextName,
   familiarReference,
   formatReference,
+  isReference,
   parseReference,
 } from '../../src/oci/reference.ts';
 
@@ -26,6 +27,7 @@ describe('parseReference', () => {
     ['a__b/c-d/e.f', 'docker.io/a__b/c-d/e.f:latest', 'a__b/c-d/e.f:latest'],
   ])('reads %s', (text, full, familiar) => {
     const reference = parseReference(text);
+    expect(isReference(text)).toBe(true);
     expect(formatReference(reference)).toBe(full);
     expect(familiarReference(reference)).toBe(familiar);
     expect(formatReference(parseReference(full))).toBe(full);
@@ -58,6 +60,7 @@ describe('parseReference', () => {
     `a:${'t'.repeat(129)}`,
   ])('refuses %j', (text) => {
     expect(() => parseReference(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    expect(isReference(text)).toBe(false);
   });
 
   it('gives nothing but a reference or its own error, whatever it reads', () => {

@@ -6,7 +6,7 @@ import { lintToJson } from '../../../src/dockerfile/lint/format-json.ts';
 import { lint } from '../../../src/dockerfile/lint/lint.ts';
 import { platformArgs } from '../../../src/graph/platform-args.ts';
 import { parsePlatform } from '../../../src/oci/platform.ts';
-import { parseReference } from '../../../src/oci/reference.ts';
+import { isReference } from '../../../src/oci/reference.ts';
 
 interface Answer {
   readonly dockerfile: string;
@@ -24,7 +24,7 @@ const amd64 = parsePlatform('linux/amd64');
 test.each(recorded)('$dockerfile', async ({ dockerfile, warnings, buildError }) => {
   const result = await lint(dockerfile, {
     platformArgs: platformArgs(amd64, amd64, 'default'),
-    isImageName,
+    isImageName: isReference,
     parsePlatform: (text) => parsePlatform(text),
     judge: judgeInstruction,
   });
@@ -35,12 +35,3 @@ test.each(recorded)('$dockerfile', async ({ dockerfile, warnings, buildError }) 
   const [place] = buildError?.location?.ranges ?? [];
   if (place) expect(found.buildError?.location?.ranges?.[0]).toEqual(place);
 });
-
-function isImageName(name: string): boolean {
-  try {
-    parseReference(name);
-    return true;
-  } catch {
-    return false;
-  }
-}
