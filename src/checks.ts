@@ -59,9 +59,7 @@ export async function performCheck(
   options: BuildOptions,
   operation: OperationContext,
 ): Promise<LintResult> {
-  await using environment = openEnvironment(options, (message) =>
-    operation.emit({ type: 'warning', message }),
-  );
+  await using environment = openEnvironment(options, operation.emit);
   await using inputs = await openBuildInputs(options, environment, operation);
   const bases = openBaseImages({ environment, pull: options.pull ?? false, ...operation });
   const platform =
@@ -95,9 +93,7 @@ async function readDockerfile(
   options: BuildOptions,
   operation: OperationContext,
 ): Promise<Dockerfile> {
-  await using environment = openEnvironment(options, (message) =>
-    operation.emit({ type: 'warning', message }),
-  );
+  await using environment = openEnvironment(options, operation.emit);
   await using inputs = await openBuildInputs(options, environment, operation);
   return parseDockerfile(inputs.dockerfile.bytes, { file: inputs.dockerfile.name });
 }

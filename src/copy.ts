@@ -61,8 +61,7 @@ export async function performCopy(
   const [from, to] = [parsePlace(options.source), parsePlace(options.destination)];
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   if (options.referrers) checkReferrers(from, to);
-  const warn = (message: string) => operation.emit({ type: 'warning', message });
-  await using environment = openEnvironment(options, warn);
+  await using environment = openEnvironment(options, operation.emit);
   const started = performance.now();
   const name = `copy ${formatPlace(from)} to ${formatPlace(to)}`;
   const descriptor = await asStep({ id: name, kind: 'push', name }, operation.emit, (step) =>

@@ -7,7 +7,9 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultHome } from './default-home.ts';
+import type { EventSink } from './events.ts';
 import type { Executor } from './executor/protocol.ts';
+import { lazily } from './host/lazily.ts';
 import type { Workers } from './host/workers.ts';
 import type { HostOptions } from './options.ts';
 import type { RegistryClient } from './registry/client.ts';
@@ -24,23 +26,18 @@ export interface Environment extends AsyncDisposable {
   executor(): Promise<Executor>;
 }
 
-export function openEnvironment(
-  options: HostOptions,
-  onWarning: (message: string) => void,
-): Environment {
+/** `emit` is told of warnings. */
+export function openEnvironment(options: HostOptions, emit: EventSink): Environment {
   const env = options.env ?? process.env;
   const home = options.home ?? defaultHome(env);
-  const opened: AsyncDisposable[] = [];
-  const once = <T extends AsyncDisposable>(open: () => Promise<T>) => {
-    let pending: Promise<T> | undefined;
-    return () => {
-      pending ??= open().then((part) => {
-        opened.push(part);
-        return part;
-      });
-      return pending;
-    };
-  };
+  const onWarning = (message: string) => emit({ type: 'warning', message });
+  const opened: Promise<AsyncDisposable>[] = [];
+  const once = <T extends AsyncDisposable>(open: () => Promise<T>) =>
+    lazily(() => {
+      const part = open();
+      opened.push(part);
+      return part;
+    });
   const cores = availableParallelism();
   return {
     store: openStore(home),
@@ -60,9 +57,11 @@ export function openEnvironment(
       return createExecutor({ home, entry: entryFile('executor'), env, onWarning });
     }),
     async [Symbol.asyncDispose]() {
-      for (const part of opened.reverse()) {
+      // Also those that nobody has waited for. What could not be opened has failed whoever asked for it.
+      const parts = await Promise.allSettled(opened.reverse());
+      for (const part of parts) {
         try {
-          await part[Symbol.asyncDispose]();
+          if (part.status === 'fulfilled') await part.value[Symbol.asyncDispose]();
         } catch (error) {
           // A failed clean-up must not replace the error that the operation ends with.
           onWarning(`clean-up failed: ${error instanceof Error ? error.message : String(error)}`);

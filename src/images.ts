@@ -140,9 +140,7 @@ async function performLoad(
     import('./image/load.ts'),
     import('./environment.ts'),
   ]);
-  await using environment = openEnvironment(options, (message) =>
-    emit({ type: 'warning', message }),
-  );
+  await using environment = openEnvironment(options, emit);
   const started = performance.now();
   const step = 'load';
   const name = `load ${typeof options.source === 'string' ? options.source : 'stdin'}`;

@@ -25,9 +25,7 @@ export async function readRemoteManifest(
   options: InspectManifestOptions,
   { emit, signal }: OperationContext,
 ): Promise<ManifestDetails> {
-  await using environment = openEnvironment(options, (message) =>
-    emit({ type: 'warning', message }),
-  );
+  await using environment = openEnvironment(options, emit);
   const reference = parseReference(options.reference);
   const repository = (await environment.registry()).repository(reference);
   const found = await fetchRoot(repository, reference, signal);
@@ -46,9 +44,7 @@ export async function performCreateIndex(
   operation: OperationContext,
 ): Promise<CreateIndexResult> {
   const { emit, signal } = operation;
-  await using environment = openEnvironment(options, (message) =>
-    emit({ type: 'warning', message }),
-  );
+  await using environment = openEnvironment(options, emit);
   const registry = await environment.registry();
   const reference = parseReference(options.name);
   const target = registry.repository(reference);

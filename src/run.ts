@@ -25,9 +25,7 @@ export async function performRun(
   control: RunControl,
 ): Promise<RunResult> {
   const { emit, signal } = operation;
-  await using environment = openEnvironment(options, (message) =>
-    emit({ type: 'warning', message }),
-  );
+  await using environment = openEnvironment(options, emit);
   // It needs longer to start than all that follows here.
   const executor = await environment.executor();
   executor.warm();

@@ -28,9 +28,7 @@ export async function performPull(
 ): Promise<PullResult> {
   const platform =
     options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
-  await using environment = openEnvironment(options, (message) =>
-    operation.emit({ type: 'warning', message }),
-  );
+  await using environment = openEnvironment(options, operation.emit);
   const { emit, signal } = operation;
   const started = performance.now();
   const pulled = await pullAsStep(environment, {
@@ -79,9 +77,7 @@ export async function performPush(
   options: PushOptions,
   operation: OperationContext,
 ): Promise<PushResult> {
-  await using environment = openEnvironment(options, (message) =>
-    operation.emit({ type: 'warning', message }),
-  );
+  await using environment = openEnvironment(options, operation.emit);
   const started = performance.now();
   const { emit, signal } = operation;
   const { store } = environment;
