@@ -38,11 +38,12 @@ export async function performBuild(
 ): Promise<BuildResult> {
   const started = performance.now();
   const names = (options.tags ?? []).map((tag) => formatReference(parseReference(tag)));
-  const warn = (message: string) => operation.emit({ type: 'warning', message });
-  await using environment = openEnvironment(options, warn);
+  await using environment = openEnvironment(options, operation.emit);
   const { emit, signal } = operation;
   // Taken while the build is being planned, and held before anything in the store is relied upon.
   const lease = useStore(environment.store, signal);
+  // Told where it is awaited; until then a failure must not take the process down.
+  lease.catch(() => {});
   await using _released = {
     [Symbol.asyncDispose]: async () =>
       (await lease.catch(() => undefined))?.[Symbol.asyncDispose](),
