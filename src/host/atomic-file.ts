@@ -40,8 +40,3 @@ export function writeFileAtomic(
     throw error;
   }
 }
-
-/** Writes all bytes at the file's position: one write(2) may take only a part of them. */
-export function writeFully(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at);
-}

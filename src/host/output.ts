@@ -5,8 +5,8 @@ import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { errnoOf, TsbuildError } from '../errors.ts';
-import { writeFully } from './atomic-file.ts';
 import { diskError } from './disk-error.ts';
+import { writeFully } from './write-fully.ts';
 
 export type Destination =
   | { readonly file: string }
@@ -34,9 +34,9 @@ interface Sink {
   close(): void;
 }
 
-const CHUNK = 1024 * 1024;
+const CHUNK = 256 * 1024;
 /** Writing to a file is synchronous; a signal is noticed at least as often as this. */
-const BYTES_BETWEEN_TURNS = 16 * CHUNK;
+const BYTES_BETWEEN_TURNS = 16 * 1024 * 1024;
 
 /** @throws TsbuildError `OUTPUT`, `DISK_FULL`; all methods do, and reject with `signal.reason` once it is aborted */
 export function openOutput(destination: Destination, options: OutputOptions = {}): Output {
@@ -116,7 +116,7 @@ function guarded<T>(what: string, work: () => T): T {
   }
 }
 
-/** One write at a time, so that the buffer may be used again and memory stays bounded however slow the reader is. */
+/** One write at a time, so that memory stays bounded however slow the reader is. */
 function streamSink(stream: Writable, signal: AbortSignal | undefined): Sink {
   // Without a listener, a reader that goes away would be an uncaught error; the write itself tells us.
   const ignore = () => {};
@@ -133,7 +133,8 @@ function streamSink(stream: Writable, signal: AbortSignal | undefined): Sink {
       const closed = () => settle(() => reject(streamError(stream.errored)));
       signal?.addEventListener('abort', abort, { once: true });
       stream.once('close', closed);
-      stream.write(bytes, (error) =>
+      // A copy, for a stream that passes it on says so before the next one has used it.
+      stream.write(Buffer.from(bytes), (error) =>
         settle(() => (error ? reject(streamError(error)) : resolve())),
       );
     });

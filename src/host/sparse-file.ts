@@ -3,7 +3,8 @@
  * file sees no difference. So a sparse file stays one in a layer's tar and in what is unpacked from it, though neither
  * format says so.
  */
-import { ftruncateSync, writeSync } from 'node:fs';
+import { ftruncateSync } from 'node:fs';
+import { writeFully } from './write-fully.ts';
 
 /** Shorter pieces are written: to ask costs time, and leaving them out saves little. */
 const SMALLEST_HOLE = 64 * 1024;
@@ -33,8 +34,7 @@ export function sparseFile(fd: number): SparseFile {
 /** Writes at a position, or leaves a hole there; then the file's length may be short of it. False for a hole. */
 export function writeSparse(fd: number, bytes: Uint8Array, position: number): boolean {
   if (bytes.length >= SMALLEST_HOLE && isZero(bytes)) return false;
-  for (let at = 0; at < bytes.length; )
-    at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+  writeFully(fd, bytes, position);
   return true;
 }
 

@@ -2,9 +2,10 @@
 import fs from 'node:fs';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { TsbuildError } from '../errors.ts';
-import { writeFileAtomic, writeFully } from '../host/atomic-file.ts';
+import { writeFileAtomic } from '../host/atomic-file.ts';
 import { diskError } from '../host/disk-error.ts';
 import { createHasher } from '../host/hash-stream.ts';
+import { writeFully } from '../host/write-fully.ts';
 import type { CallOptions, PushOutcome } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
 import { type Digest, digestOf } from '../oci/digest.ts';

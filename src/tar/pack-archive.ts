@@ -1,13 +1,13 @@
 /**
- * Writes archives of a few named files, by tar-stream: it takes no longer than code of our own did (512 MB through a file
- * in 0.5 s, either way). Layers are another matter: see encode.ts for what their headers hold, and for reading what
- * strangers made, parse.ts, whose limits tar-stream does not have.
+ * Writes archives of a few named files, by tar-stream: it takes no longer than code of our own did. Layers are another
+ * matter: see encode.ts for what their headers hold, and for reading what strangers made, parse.ts, whose limits
+ * tar-stream does not have.
  */
-import { createReadStream } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { type Header, type Pack, pack } from 'tar-stream';
 import { TsbuildError } from '../errors.ts';
-import type { Content } from '../tree/file-tree.ts';
+import type { Content, FileRange } from '../tree/file-tree.ts';
 
 /** A directory when it has no content. */
 export interface ArchiveMember {
@@ -17,28 +17,60 @@ export interface ArchiveMember {
   readonly mtime?: number;
 }
 
-const READ_BYTES = 1024 * 1024;
+const READ_BYTES = 256 * 1024;
 
 /**
- * The bytes of an archive, in pieces of at most 1 MiB but for members that are in memory already, for whoever writes them
- * somewhere. @throws TsbuildError `STORE` if a file is shorter than its member
+ * The bytes of an archive, in pieces, each lent until the next one is asked for: for whoever writes them somewhere.
+ * @throws TsbuildError `STORE` if a file is shorter than its member
  */
 export async function* packArchive(members: Iterable<ArchiveMember>): AsyncGenerator<Uint8Array> {
   const archive = pack();
-  const fed = feed(archive, members).catch((error) => void archive.destroy(error));
+  const loan = createLoan();
+  const fed = feed(archive, members, loan).catch((error) => void archive.destroy(error));
   try {
-    yield* archive as AsyncIterable<Uint8Array>;
+    for await (const bytes of archive as AsyncIterable<Uint8Array>) {
+      yield bytes;
+      loan.giveBack(bytes);
+    }
   } finally {
     // Who stops reading leaves files open otherwise.
     archive.destroy();
+    loan.giveBack();
     await fed;
   }
 }
 
-async function feed(archive: Pack, members: Iterable<ArchiveMember>): Promise<void> {
+/** One buffer for the bytes of all files. It takes its way through tar-stream and is filled again when it is back. */
+interface Loan {
+  readonly buffer: Buffer;
+  /** Resolves when the buffer is free again. */
+  lend(): Promise<void>;
+  /** Of other bytes, which tar-stream has made, nothing is told. */
+  giveBack(bytes?: Uint8Array): void;
+}
+
+function createLoan(): Loan {
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  let free = () => {};
+  return {
+    buffer,
+    lend: () =>
+      new Promise((resolve) => {
+        free = resolve;
+      }),
+    giveBack: (bytes = buffer) => {
+      if (bytes.buffer === buffer.buffer) free();
+    },
+  };
+}
+
+async function feed(archive: Pack, members: Iterable<ArchiveMember>, loan: Loan): Promise<void> {
   for (const member of members) {
     const entry = archive.entry(headerOf(member));
-    if (member.content !== undefined) await pipeline(bytesOf(member.content, member.name), entry);
+    const { name, content } = member;
+    if (content === undefined) continue;
+    if ('bytes' in content) entry.end(content.bytes);
+    else await pipeline(fileBytes(content, name, loan), entry);
   }
   archive.finalize();
 }
@@ -54,19 +86,24 @@ function headerOf({
   return { name, type: 'file', mode: 0o644, size, ...rest };
 }
 
-async function* bytesOf(content: Content, name: string): AsyncGenerator<Uint8Array> {
-  if ('bytes' in content) {
-    if (content.bytes.length > 0) yield content.bytes;
-    return;
+async function* fileBytes(
+  { file, offset, size }: FileRange,
+  name: string,
+  { buffer, lend }: Loan,
+): AsyncGenerator<Uint8Array> {
+  const fd = openSync(file, 'r');
+  try {
+    for (let at = 0; at < size; ) {
+      const length = readSync(fd, buffer, 0, Math.min(size - at, READ_BYTES), offset + at);
+      // The header has promised more: what follows would be read as content.
+      if (length === 0)
+        throw new TsbuildError('STORE', `pack ${name}: ${file} is shorter than it was`);
+      const free = lend();
+      yield buffer.subarray(0, length);
+      await free;
+      at += length;
+    }
+  } finally {
+    closeSync(fd);
   }
-  const { file, offset, size } = content;
-  if (size === 0) return;
-  let left = size;
-  const range = { start: offset, end: offset + size - 1, highWaterMark: READ_BYTES };
-  for await (const chunk of createReadStream(file, range)) {
-    left -= chunk.length;
-    yield chunk;
-  }
-  // The header has promised more: what follows would be read as content.
-  if (left > 0) throw new TsbuildError('STORE', `pack ${name}: ${file} is shorter than it was`);
 }
