@@ -20,13 +20,13 @@ interface Expression {
   readonly operands: readonly string[];
 }
 
+/** A dash in them takes away the white space on its side, and has some on the other: `{{-1}}` is a number. */
+const BRACES = /(?:\s*\{\{-(?=\s)|\{\{)\s*(.*?)\s*(?:(?<=\s)-\}\}\s*|\}\})/s;
 const WORD = /"(?:[^"\\]|\\.)*"|`[^`]*`|[^\s"`]+/g;
 
 /** @throws TsbuildError `USAGE` for what is no template of this kind */
 export function parseTemplate(text: string): (data: unknown) => string {
-  const unescaped = text.replace(/\\([nt])/g, (_, letter) => (letter === 'n' ? '\n' : '\t'));
-  const parts = unescaped.split(/\{\{-?\s*(.*?)\s*-?\}\}/s);
-  const nodes = readNodes(parts.entries(), text);
+  const nodes = readNodes(text.split(BRACES).entries(), text);
   return (data) => render(nodes, data);
 }
 
@@ -41,7 +41,7 @@ function readNodes(
   for (const [at, part] of parts) {
     const words = part.match(WORD) ?? [];
     if (at % 2 === 0 && part.includes('{{')) throw refused(template, 'its braces are not closed');
-    else if (at % 2 === 0) current.push({ text: part });
+    else if (at % 2 === 0) current.push({ text: withBreaks(part) });
     else if (block && part === 'end') return nodes;
     else if (block && part === 'else') current = block.other;
     else if (words[0] === 'if' || words[0] === 'range') {
@@ -55,12 +55,18 @@ function readNodes(
   return nodes;
 }
 
+/** Docker's tables have `\t` and `\n` in the text of a template. */
+function withBreaks(text: string): string {
+  return text.replace(/\\([nt])/g, (_, letter) => (letter === 'n' ? '\n' : '\t'));
+}
+
 function expression(words: readonly string[], template: string): Expression {
   const [first = ''] = words;
   const call = Object.hasOwn(FUNCTIONS, first) ? first : undefined;
   const operands = call === undefined ? words : words.slice(1);
   const known = operands.every((word) => /^(\.|\$\.|\$$|["`]|-?\d+$)/.test(word));
-  if (!known || operands.length === 0 || (call === undefined && operands.length > 1))
+  const isText = operands.every((word) => !word.startsWith('"') || quoted(word) !== undefined);
+  if (!known || !isText || operands.length === 0 || (call === undefined && operands.length > 1))
     throw refused(template, `{{${words.join(' ')}}} is not understood`);
   return { call, operands };
 }
@@ -91,10 +97,19 @@ function evaluate({ call, operands }: Expression, data: unknown): unknown {
 }
 
 function operand(word: string, data: unknown): unknown {
-  if (word.startsWith('"')) return JSON.parse(word);
+  if (word.startsWith('"')) return quoted(word);
   if (word.startsWith('`')) return word.slice(1, -1);
   if (/^-?\d+$/.test(word)) return Number(word);
   return word.replace(/^\$/, '').split('.').filter(Boolean).reduce(member, data);
+}
+
+/** A string with the escapes that JSON has, too; `undefined` for one with others. */
+function quoted(word: string): string | undefined {
+  try {
+    return JSON.parse(word.replaceAll('\t', '\\t'));
+  } catch {
+    return undefined;
+  }
 }
 
 function member(value: unknown, name: unknown): unknown {

@@ -27,6 +27,11 @@ test.each([
   ['{{if .Config.Cmd}}yes{{else}}no{{end}}!', 'no!'],
   ['{{if .Size}}{{range .RepoTags}}<{{upper .}}>{{end}}{{end}}', '<APP:1><APP:2>'],
   [String.raw`{{.Id}}\t{{.Size}}\n`, 'sha256:1\t12\n'],
+  [String.raw`{{join .RepoTags "\n"}}`, 'app:1\napp:2'],
+  ['{{println "a\tb"}}', 'a\tb\n'],
+  ['a {{- .Size -}} b', 'a12b'],
+  ['x{{-1}}y', 'x-1y'],
+  ['{{range .RepoTags}}\n  {{- . -}}\n{{end}}', 'app:1app:2'],
   ['plain', 'plain'],
   ['', ''],
 ])('%s gives %j', (template, expected) => {
@@ -40,6 +45,7 @@ test.each([
   '{{printf "%s" .Id}}',
   '{{}}',
   '{{.Id',
+  String.raw`{{println "a\qb"}}`,
 ])('%s is more than is understood, and said to be', (template) => {
   expect(() => parseTemplate(template)).toThrow(expect.objectContaining({ code: 'USAGE' }));
 });
