@@ -145,13 +145,22 @@ async function prepareSecret(
     return [];
   }
   const text = Buffer.from(content).toString();
-  if (text.trim().length > 0) secrets.push(text.trim());
+  secrets.push(...secretLines(text));
   if (mount.env !== undefined) env.push(`${mount.env}=${text}`);
   if (mount.target === undefined && mount.env !== undefined) return [];
   const { id, mode, uid, gid } = mount;
   const target = posix.resolve(context.step.op.workdir, mount.target ?? `/run/secrets/${id}`);
   return [{ type: 'secret', content, target, mode, uid, gid }];
 }
+
+/** What is shown is shown line by line. Of several lines the short ones, braces and the like, are no secrets by themselves. */
+function secretLines(text: string): string[] {
+  const lines = text.split('\n').map((line) => line.trim());
+  const filled = lines.filter((line) => line !== '');
+  return filled.length > 1 ? filled.filter((line) => line.length >= SECRET_LENGTH) : filled;
+}
+
+const SECRET_LENGTH = 4;
 
 function missing(what: string, id: string): TsbuildError {
   return new TsbuildError(
