@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { writeFileAtomic } from '../host/atomic-file.ts';
+import { diskError } from '../host/disk-error.ts';
+import { redactUrl } from './location.ts';
 
 export interface KnownDownload {
   readonly etag?: string;
@@ -40,10 +42,14 @@ export function openKnownDownloads(directory: string): KnownDownloads {
     },
     keep(url, file, known) {
       if (known.etag === undefined && known.lastModified === undefined) return file;
-      fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
       const kept = bytesOf(url, known);
-      fs.renameSync(file, kept);
-      writeFileAtomic(recordOf(url), JSON.stringify(known), { mode: 0o600 });
+      try {
+        fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+        fs.renameSync(file, kept);
+        writeFileAtomic(recordOf(url), JSON.stringify(known), { mode: 0o600 });
+      } catch (cause) {
+        throw diskError(cause, `keep the download of ${redactUrl(url)}`);
+      }
       return kept;
     },
   };

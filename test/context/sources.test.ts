@@ -237,6 +237,18 @@ describe('a URL', () => {
       expect(asked).toEqual([undefined, asks]);
     });
 
+    test('that cannot be kept is an error of the store, without the password of the URL', () => {
+      const [directory, file] = ['directory', 'download'].map((name) =>
+        path.join(tempDirectory(), name),
+      );
+      for (const each of [directory!, file!]) fs.writeFileSync(each, '');
+      const known = { etag: '"1"', sha256: '0'.repeat(64), size: 0 };
+      const url = 'https://me:password@host.test/x';
+      const keep = () => openKnownDownloads(directory!).keep(url, file!, known);
+      expect(keep).toThrow(expect.objectContaining({ code: 'STORE' }));
+      expect(keep).not.toThrow('password');
+    });
+
     test('is sent again when it has changed', async () => {
       const reply = { etag: '"1"', text: 'one' };
       const { url } = await serveFile(reply);
