@@ -1,5 +1,5 @@
 /** How registries are reached from this machine: where the process's environment says that configuration and credentials are. */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { RegistryClient, RegistryClientOptions } from './registry/client.ts';
@@ -31,9 +31,9 @@ export async function openRegistry(
 
 /** Everything but credentials. @throws TsbuildError `USAGE` for a registries.json that makes no sense */
 export async function registrySettings(env: Env): Promise<RegistryClientOptions> {
-  const { readRegistryConfiguration } = await import('./registry/configuration.ts');
+  const { listFiles, readRegistryConfiguration } = await import('./registry/configuration.ts');
   const configuration = readRegistryConfiguration({
-    podmanFiles: podmanFiles(env),
+    podmanFiles: podmanFiles(env, listFiles),
     files: env.TSBUILD_REGISTRIES
       ? [env.TSBUILD_REGISTRIES]
       : ['/etc/tsbuild', configHome(env, 'tsbuild')].map((path) => join(path, 'registries.json')),
@@ -48,17 +48,15 @@ export async function registrySettings(env: Env): Promise<RegistryClientOptions>
 }
 
 /** The user's file stands in for the system's; those in directories add to it. */
-function podmanFiles(env: Env): readonly string[] {
+function podmanFiles(env: Env, list: (directory: string) => readonly string[]): readonly string[] {
   const [system, user] = ['/etc/containers', configHome(env, 'containers')];
   const [own, common] = [user, system].map((path) => join(path, 'registries.conf'));
   const main = env.CONTAINERS_REGISTRIES_CONF || (existsSync(own!) ? own! : common!);
-  return [main, ...[system, user].flatMap((path) => confFiles(join(path, 'registries.conf.d')))];
-}
-
-function confFiles(directory: string): readonly string[] {
-  if (!existsSync(directory)) return [];
-  const names = readdirSync(directory).filter((name) => name.endsWith('.conf'));
-  return names.sort().map((name) => join(directory, name));
+  const directories = [system, user].map((path) => join(path, 'registries.conf.d'));
+  const more = directories.flatMap((directory) =>
+    list(directory).flatMap((name) => (name.endsWith('.conf') ? join(directory, name) : [])),
+  );
+  return [main, ...more];
 }
 
 /** Where docker keeps its configuration: `DOCKER_CONFIG`, else `~/.docker`. */

@@ -25,8 +25,8 @@ export function platformArgs(
 const PROXY_NAMES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'];
 
 /**
- * `NAME=value` for each proxy argument that was given and is not empty, in upper and lower case whichever was given, since programs differ
- * in which one they read. Never part of a key or of the history.
+ * `NAME=value` for each proxy argument that was given and is not empty, in upper and lower case whichever was given, since
+ * programs differ in which one they read. Never part of a key or of the history.
  */
 export function proxyEnv(buildArgs: Readonly<Record<string, string>>): string[] {
   const given = (name: string) => (Object.hasOwn(buildArgs, name) ? buildArgs[name] : undefined);

@@ -9,8 +9,8 @@
  *
  * `mirrors` are asked first, in this order, when images are fetched; what follows the host is put before the repository.
  * `http` asks over plain http alone. `insecure` believes any certificate, and takes plain http where there is no TLS.
- * What podman's registries.conf says of the same is heeded, too. And directories of certificates, as docker and podman have them: `certs.d/HOST[:PORT]/` holds authorities (`*.crt`)
- * and what we show of ourselves (`NAME.cert` with `NAME.key`).
+ * What podman's registries.conf says of the same is heeded, too. And directories of certificates, as docker and podman have
+ * them: `certs.d/HOST[:PORT]/` holds authorities (`*.crt`) and what we show of ourselves (`NAME.cert` with `NAME.key`).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -106,7 +106,7 @@ function readCertificates(directories: readonly string[], host: string): TlsOpti
   const names = /:\d+$/.test(host) ? [host] : [host, `${host}:443`];
   const [found] = directories
     .flatMap((directory) => names.map((name) => join(directory, name)))
-    .map((directory) => ({ directory, files: filesOf(directory) }))
+    .map((directory) => ({ directory, files: listFiles(directory) }))
     .filter(({ files }) => files.length > 0);
   if (found === undefined) return undefined;
   const { directory, files } = found;
@@ -120,12 +120,14 @@ function readCertificates(directories: readonly string[], host: string): TlsOpti
   };
 }
 
-function filesOf(directory: string): readonly string[] {
+/** Names in a directory of configuration, sorted; none if it is not there, or not for us to look into. */
+export function listFiles(directory: string): readonly string[] {
   try {
     return readdirSync(directory).sort();
   } catch (cause) {
-    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errnoOf(cause) ?? '')) return [];
-    throw new TsbuildError('USAGE', `read certificates of ${directory}`, { cause });
+    const errno = errnoOf(cause);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'EACCES') return [];
+    throw new TsbuildError('USAGE', `read ${directory}: ${errno ?? 'failed'}`, { cause });
   }
 }
 
