@@ -16,25 +16,33 @@ export interface RangeRequest {
   readonly format: 'gzip' | 'zstd';
   /** What is fast, where nobody asks for one. */
   readonly level?: number | undefined;
-  /** Of {@link rangeMemory}: gets the result at its start. The caller uses it again for another range. */
-  readonly memory: SharedArrayBuffer;
+  /** Of {@link rangeMemory}. Comes back with the result, to be used again for another range. */
+  readonly memory: ArrayBuffer;
+}
+
+export interface CompressedRange {
+  /** The result is at its start. */
+  readonly memory: ArrayBuffer;
+  readonly size: number;
 }
 
 /** Room for a range of this size, and for the result, even if it cannot be squeezed at all. */
-export function rangeMemory(size: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(outputBytes(size) + size);
+export function rangeMemory(size: number): ArrayBuffer {
+  return new ArrayBuffer(outputBytes(size) + size);
 }
 
 function outputBytes(size: number): number {
   return Math.max(gzipRoom(size), zstdRoom(size));
 }
 
-/** Returns how many bytes the result has. It depends on nothing but the bytes, the request, and the host's libraries. */
-export function compressRange({ tar, offset, size, format, level, memory }: RangeRequest): number {
-  const output = Buffer.from(memory, 0, outputBytes(size));
-  const input = Buffer.from(memory, output.length, size);
-  readRange(tar, offset, input);
-  return format === 'gzip' ? gzipMembers(input, output, level) : zstdFrame(input, output, level);
+/** Depends on nothing but the bytes, the request, and the host's libraries. */
+export function compressRange(request: RangeRequest): CompressedRange {
+  const { memory, format, level } = request;
+  const output = Buffer.from(memory, 0, outputBytes(request.size));
+  const input = Buffer.from(memory, output.length, request.size);
+  readRange(request.tar, request.offset, input);
+  const compress = format === 'gzip' ? gzipMembers : zstdFrame;
+  return { memory, size: compress(input, output, level) };
 }
 
 function readRange(file: string, offset: number, into: Buffer): void {

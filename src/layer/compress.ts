@@ -3,12 +3,11 @@
  * and here they are put together in order, hashed and written. The result is gzip members, or zstd frames; it is the same for
  * any number of workers.
  */
-import { closeSync, openSync, write } from 'node:fs';
-import { promisify } from 'node:util';
+import { createDirectFile, type DirectFile, type OnWritten } from '../host/direct-file.ts';
 import { diskError } from '../host/disk-error.ts';
 import { createHasher, type Expected } from '../host/hash-stream.ts';
 import type { Workers } from '../host/workers.ts';
-import { type RangeRequest, rangeMemory } from './compress-range.ts';
+import { type CompressedRange, type RangeRequest, rangeMemory } from './compress-range.ts';
 
 export interface CompressRequest {
   readonly layer: { readonly tar: string; readonly size: number };
@@ -25,8 +24,8 @@ export interface CompressOptions {
   readonly signal?: AbortSignal;
   /** Bytes of the tar done so far. */
   readonly onProgress?: (current: number) => void;
-  /** Bytes of the blob that are in its file. */
-  readonly onWritten?: (size: number) => void;
+  /** Of the blob. */
+  readonly onWritten?: OnWritten;
 }
 
 export const COMPRESS_TASK = 'layer.compress';
@@ -40,43 +39,27 @@ export async function compressLayer(
   options: CompressOptions,
 ): Promise<Expected> {
   const { target } = request;
-  const fd = createTarget(target);
+  await using file = createTarget(target, options.onWritten);
   const hasher = createHasher();
-  // Meanwhile others have their turn: what sends the blob, and the workers, who want their next ranges.
-  const append = async (bytes: Uint8Array) => {
-    const written = writeLater(fd, bytes, hasher.size);
-    hasher.update(bytes);
-    await written;
-  };
   try {
     let done = 0;
     for await (const range of compressedRanges(request, options)) {
-      await append(range.bytes);
+      const written = file.write(range.bytes);
+      hasher.update(range.bytes);
+      await written;
       done += range.plainSize;
       options.onProgress?.(done);
-      options.onWritten?.(hasher.size);
     }
+    await file.finish();
     return hasher.finish();
   } catch (error) {
     throw diskError(error, `write compressed layer ${target}`);
-  } finally {
-    closeSync(fd);
   }
 }
 
-/** From a thread of libuv. */
-async function writeLater(fd: number, bytes: Uint8Array, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await writeAsync(fd, bytes, at, bytes.length - at, position + at);
-    at += bytesWritten;
-  }
-}
-
-const writeAsync = promisify(write);
-
-function createTarget(target: string): number {
+function createTarget(target: string, onWritten: OnWritten | undefined): DirectFile {
   try {
-    return openSync(target, 'wx', 0o644);
+    return createDirectFile(target, onWritten);
   } catch (error) {
     throw diskError(error, `write compressed layer ${target}`);
   }
@@ -86,12 +69,12 @@ interface FinishedRange {
   /** Lent until the next range is asked for. */
   readonly bytes: Uint8Array;
   readonly plainSize: number;
-  readonly memory: SharedArrayBuffer;
+  readonly memory: ArrayBuffer;
 }
 
 /**
  * The ranges in order; the next ones are in work already. Memory is bounded, whatever the layer's size: each range in
- * work has a buffer that is shared with its worker, and that a later range takes over.
+ * work has a buffer, which goes to its worker and comes back, and which a later range takes over.
  */
 async function* compressedRanges(
   request: CompressRequest,
@@ -104,7 +87,7 @@ async function* compressedRanges(
     options.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, options.signal]);
   const pending: Promise<FinishedRange>[] = [];
   let offset = 0;
-  const start = (memory: SharedArrayBuffer) => {
+  const start = (memory: ArrayBuffer) => {
     if (offset >= size && offset > 0) return;
     const range = { offset, size: Math.min(step, size - offset), memory };
     const finished = compressOne(request, range, { workers: options.workers, signal });
@@ -133,7 +116,7 @@ async function compressOne(
   { workers, signal }: { workers: Workers; signal: AbortSignal },
 ): Promise<FinishedRange> {
   const input: RangeRequest = { tar: layer.tar, format, level, ...range };
-  const size = (await workers.run(COMPRESS_TASK, input, { signal })) as number;
-  const bytes = new Uint8Array(range.memory, 0, size);
-  return { bytes, plainSize: range.size, memory: range.memory };
+  const result = await workers.run(COMPRESS_TASK, input, { signal, transfer: [range.memory] });
+  const { memory, size } = result as CompressedRange;
+  return { bytes: new Uint8Array(memory, 0, size), plainSize: range.size, memory };
 }

@@ -24,7 +24,10 @@ export const layerTasks = {
     receiveFile(request, { onProgress: report }),
   /** To `WrittenLayer`, or to nothing. */
   [CLAMP_TASK]: (request: ClampRequest) => clampTimes(request),
-  [COMPRESS_TASK]: (request: RangeRequest) => compressRange(request),
+  [COMPRESS_TASK]: (request: RangeRequest, { transfer }) => {
+    transfer(request.memory);
+    return compressRange(request);
+  },
   /** {@link ScanTask} to the index's bytes. */
   'layer.scan': ({ layer, verify }: ScanTask) =>
     encodeIndex(scanLayer(layer.tar, verify ? (layer.diffID as DiffID) : undefined), layer.size),
