@@ -35,8 +35,8 @@ const commonJS = {
 };
 
 // Larger than what needs them, and rarely needed: undici by registries, yargs by completion, fast-glob for a hint,
-// tar-stream for archives of images.
-const APART = ['undici', 'yargs', 'fast-glob', 'tar-stream'];
+// dockerfile-ast for errors, tar-stream for archives of images.
+const APART = ['undici', 'yargs', 'fast-glob', 'dockerfile-ast', 'tar-stream'];
 const apart = {
   name: 'apart',
   setup: ({ onResolve }) =>
@@ -47,7 +47,7 @@ const apart = {
 };
 
 // An ES module turned into CommonJS: what imports its default export takes all of a CommonJS module for that.
-const asDefault = 'if (module.exports.__esModule) module.exports = module.exports.default;';
+const asDefault = 'if (module.exports.default) module.exports = module.exports.default;';
 
 const SELDOM = [
   'child_process',

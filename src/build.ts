@@ -8,7 +8,7 @@ import { stepHandlers } from './build-steps.ts';
 import { openRecords } from './cache/records.ts';
 import { runChecks } from './checks.ts';
 import type { LintResult } from './dockerfile/lint/lint.ts';
-import { parseDockerfile } from './dockerfile/parse.ts';
+import { parsePointing } from './dockerfile/parse-pointing.ts';
 import { type Environment, openEnvironment } from './environment.ts';
 import { TsbuildError } from './errors.ts';
 import { startSpan } from './events.ts';
@@ -51,7 +51,7 @@ export async function performBuild(
   await using inputs = await openBuildInputs(options, environment, operation);
   await using ssh = openSshAgents(options.ssh ?? {}, environment);
   const endParse = startSpan(emit, 'parse');
-  const dockerfile = parseDockerfile(inputs.dockerfile.bytes, { file: inputs.dockerfile.name });
+  const dockerfile = await parsePointing(inputs.dockerfile.bytes, inputs.dockerfile.name);
   endParse();
   const sourceDateEpoch = epochOf(options);
   const bases = openBaseImages({ environment, pull: options.pull ?? false, emit, signal });

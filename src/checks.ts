@@ -6,7 +6,8 @@ import { parseGitReference } from './context/location.ts';
 import type { Instruction } from './dockerfile/instruction.ts';
 import { type LintResult, lint } from './dockerfile/lint/lint.ts';
 import { type Outline, outlineOf, type TargetRow, targetsOf } from './dockerfile/outline.ts';
-import { type Dockerfile, parseDockerfile } from './dockerfile/parse.ts';
+import type { Dockerfile } from './dockerfile/parse.ts';
+import { parsePointing } from './dockerfile/parse-pointing.ts';
 import { openEnvironment } from './environment.ts';
 import { findNamedContext } from './graph/named-context.ts';
 import { platformArgs } from './graph/platform-args.ts';
@@ -95,7 +96,7 @@ async function readDockerfile(
 ): Promise<Dockerfile> {
   await using environment = openEnvironment(options, operation.emit);
   await using inputs = await openBuildInputs(options, environment, operation);
-  return parseDockerfile(inputs.dockerfile.bytes, { file: inputs.dockerfile.name });
+  return await parsePointing(inputs.dockerfile.bytes, inputs.dockerfile.name);
 }
 
 /** What planning would refuse in an instruction whose words are expanded. */

@@ -68,7 +68,7 @@ const PLAIN: Style = { error: same, hint: same, dim: same, mark: same };
 const COLORS: Style = { error: sgr(31), hint: sgr(36), dim: sgr(2), mark: sgr(31) };
 
 function excerpt(location: SourceLocation, style: Style): string[] {
-  const { file, line, column, lineText } = location;
+  const { file, line, column, lineText, subject } = location;
   const place = `  --> ${printable(file)}:${line}${column === undefined ? '' : `:${column}`}`;
   if (lineText === undefined) return [place];
   const number = String(line).padStart(4);
@@ -77,14 +77,14 @@ function excerpt(location: SourceLocation, style: Style): string[] {
     place,
     gutter,
     `${number} | ${printable(lineText)}`,
-    `${gutter} ${style.mark(marker(lineText, column))}`,
+    `${gutter} ${style.mark(marker(lineText, column, subject))}`,
   ];
 }
 
-/** Carets under the place: from `column` on if it is known, else under the whole text of the line. */
-function marker(text: string, column: number | undefined): string {
+/** Carets under the word at `column` if that is known, else under the whole text of the line. */
+function marker(text: string, column: number | undefined, subject = ' '): string {
   const from = column === undefined ? text.length - text.trimStart().length : column - 1;
-  const length = column === undefined ? text.trim().length : 1;
+  const length = column === undefined ? text.trim().length : subject.length;
   const before = text.slice(0, from).replace(/[^\t]/g, ' ');
   return `${before}${'^'.repeat(Math.max(1, Math.min(length, 100)))}`;
 }

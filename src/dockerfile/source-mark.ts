@@ -1,3 +1,4 @@
+import { DockerfileParser } from 'dockerfile-ast';
 import type { SourceLocation } from '../errors.ts';
 
 /** A stretch of one line. Lines and columns count from 1. */
@@ -12,13 +13,12 @@ export interface SourceMark {
  * the text is too damaged to tell.
  *
  * This is what dockerfile-ast is used for: it knows the range of each flag and argument, also behind continuation lines.
- * It is loaded only now, when there is something to show (why it does not do the reading: read-syntax.ts).
+ * This file is loaded only when there is something to show (why it does not do the reading: read-syntax.ts).
  */
-export async function markSource(
+export function markSource(
   source: string,
   { line, subject }: SourceLocation,
-): Promise<SourceMark | undefined> {
-  const { DockerfileParser } = await import('dockerfile-ast');
+): SourceMark | undefined {
   const instruction = DockerfileParser.parse(source)
     .getInstructions()
     .find((each) => each.getRange().start.line < line && each.getRange().end.line >= line - 1);

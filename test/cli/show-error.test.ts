@@ -28,8 +28,9 @@ describe('an error is shown', () => {
     `);
   });
 
-  test('with a mark at the column, tabs kept', () => {
-    const location = { file: 'Dockerfile', line: 3, column: 6, lineText: '\tRUN --mnt=x true' };
+  test('with a mark under the word at fault, tabs kept', () => {
+    const [lineText, subject] = ['\tRUN --mnt=x true', '--mnt=x'];
+    const location = { file: 'Dockerfile', line: 3, column: 6, lineText, subject };
     expect(
       showError(new TsbuildError('DOCKERFILE_PARSE', 'unknown flag --mnt', { location })),
     ).toMatchInlineSnapshot(`
@@ -37,7 +38,7 @@ describe('an error is shown', () => {
           --> Dockerfile:3:6
              |
            3 | 	RUN --mnt=x true
-             | 	    ^
+             | 	    ^^^^^^^
         "
       `);
   });

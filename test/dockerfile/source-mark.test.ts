@@ -9,7 +9,7 @@ async function marked(source: string): Promise<string | undefined> {
     parseDockerfile(source);
   } catch (error) {
     if (!isTsbuildError(error) || error.location === undefined) throw error;
-    const mark = await markSource(source, error.location);
+    const mark = markSource(source, error.location);
     if (mark === undefined) return undefined;
     const text = source.split('\n')[mark.line - 1]!.slice(mark.column - 1);
     return `${mark.line}:${mark.column} ${text.slice(0, mark.length)}`;
