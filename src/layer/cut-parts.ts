@@ -1,10 +1,11 @@
 /** A layer's tar in parts of one size, all there but for the files' bytes: what fill-part.ts completes. */
 import { hash } from 'node:crypto';
+import { END_OF_ARCHIVE } from '../tar/encode.ts';
 import { BLOCK, padding } from '../tar/entry.ts';
 import type { Content } from '../tree/file-tree.ts';
 import type { Gap, TarPart } from './fill-part.ts';
 import type { LayerInput } from './layer.ts';
-import { type LaidOut, type LayoutOptions, layOut } from './tar-layout.ts';
+import { type LaidOut, type LayoutOptions, startLayout } from './tar-layout.ts';
 
 /** A part that is being put together. */
 interface Draft {
@@ -25,21 +26,37 @@ export function* cutParts(
   first: SharedArrayBuffer,
 ): Parts<LaidOut> {
   const draft = { tar: options.tar, start: 0, bytes: Buffer.from(first), used: 0, gaps: [] };
-  const layout = layOut(inputs, options);
-  let step = layout.next();
-  while (!step.done) {
-    const piece = step.value;
-    if (piece instanceof Uint8Array) {
-      yield* putBytes(draft, piece);
-      step = layout.next();
-      continue;
-    }
-    const { content, path, sha256 } = piece;
-    yield* putContent(draft, content, path);
-    step = layout.next(sha256 ?? knownHash(content));
+  const layout = startLayout(options);
+  for (const input of inputs) {
+    const { headers, file } = layout.add(input);
+    if (!putWhole(draft, headers)) yield* putBytes(draft, headers);
+    if (file === undefined) continue;
+    const { content, path, node } = file;
+    node.sha256 ??= knownHash(content);
+    if (!gapWhole(draft, content, path)) yield* putContent(draft, content, path);
   }
-  if (draft.used > 0) yield partOf(draft);
-  return step.value;
+  yield* putBytes(draft, END_OF_ARCHIVE);
+  yield partOf(draft);
+  return layout.finish();
+}
+
+/** What most often fits as a whole, without the ado of what does not. */
+function putWhole(draft: Draft, bytes: Uint8Array): boolean {
+  if (draft.used + bytes.length > draft.bytes.length) return false;
+  draft.bytes.set(bytes, draft.used);
+  draft.used += bytes.length;
+  return true;
+}
+
+function gapWhole(draft: Draft, content: Content, name: string): boolean {
+  if ('bytes' in content || content.size === 0) return false;
+  const { size } = content;
+  const end = draft.used + size + padding(size);
+  if (end > draft.bytes.length) return false;
+  draft.gaps.push({ at: draft.used, size, skip: 0, range: content, name });
+  draft.bytes.fill(0, draft.used + size, end);
+  draft.used = end;
+  return true;
 }
 
 function* putContent(draft: Draft, content: Content, name: string): Parts<void> {
@@ -66,8 +83,7 @@ function zeros(size: number): Buffer {
 function* putBytes(draft: Draft, bytes: Uint8Array): Parts<void> {
   for (let at = 0; at < bytes.length; ) {
     const size = yield* makeRoom(draft, bytes.length - at);
-    // Most often all of it: a view of it would cost more than the copy.
-    draft.bytes.set(size === bytes.length ? bytes : bytes.subarray(at, at + size), draft.used);
+    draft.bytes.set(bytes.subarray(at, at + size), draft.used);
     draft.used += size;
     at += size;
   }

@@ -32,8 +32,13 @@ export function createEntrySet(): EntrySet {
   const entries = new Map<string, LayerEntry>();
   /** Every directory that has something in it, be it in the tar or implicit. */
   const parents = new Set<string>();
+  /** Entries of one directory mostly come one after the other. */
+  let lastParent: string | undefined;
 
   const claimParents = (path: string) => {
+    const direct = parentPath(path);
+    if (direct === lastParent) return;
+    lastParent = direct;
     for (let child = path; child !== ''; ) {
       const parent = parentPath(child);
       if (parents.has(parent)) return;

@@ -54,25 +54,39 @@ export function encodeIndex(entries: Iterable<LayerEntry>, tarSize: number): Buf
 
 function buildTree(entries: Iterable<LayerEntry>): TreeRecord {
   const root = newRecord('');
-  const known = new Map([['', root]]);
+  const directories = new Map([['', root]]);
   const obtain = (path: string): TreeRecord => {
-    const found = known.get(path);
+    const found = directories.get(path);
     if (found !== undefined) return found;
-    const record = newRecord(baseName(path));
-    known.set(path, record);
-    const parent = obtain(parentPath(path));
-    parent.children ??= [];
-    parent.children.push(record);
+    const record = addChild(obtain(parentPath(path)), path);
+    directories.set(path, record);
     return record;
   };
   let order = 0;
+  let last = { path: '', record: root };
   for (const entry of entries) {
-    const record = obtain(entry.path);
+    const { path } = entry;
+    const parent = parentPath(path);
+    // Entries of one directory mostly come one after the other.
+    if (parent !== last.path) last = { path: parent, record: obtain(parent) };
+    // Nothing lies below what is no directory, and each path comes once.
+    const record = isDirectory(entry) ? obtain(path) : addChild(last.record, path);
     record.entry = entry;
     record.order = order;
     order += 1;
   }
   return root;
+}
+
+function isDirectory(entry: LayerEntry): boolean {
+  return 'node' in entry && entry.node.type === 'directory';
+}
+
+function addChild(parent: TreeRecord, path: string): TreeRecord {
+  const record = newRecord(baseName(path));
+  parent.children ??= [];
+  parent.children.push(record);
+  return record;
 }
 
 function newRecord(name: string): TreeRecord {
@@ -151,26 +165,50 @@ interface Pool {
 }
 
 function createPool(records: readonly TreeRecord[]): Pool {
-  // 0 means that there is nothing, so nothing lies there.
-  const pieces: Buffer[] = [Buffer.alloc(1)];
-  let end = 1;
-  const add = (bytes: Buffer): number => {
-    pieces.push(bytes);
-    end += bytes.length;
-    return end - bytes.length;
-  };
   const count = records.length;
   const nameAt = new Uint32Array(count);
   const nameLength = new Uint16Array(count);
   const extraAt = new Uint32Array(count);
-  records.forEach(({ name, entry }, i) => {
-    const bytes = encodeName(name);
-    nameAt[i] = add(bytes);
-    nameLength[i] = bytes.length;
-    if (entry !== undefined && 'node' in entry && hasExtra(entry.node))
-      extraAt[i] = add(encodeExtra(entry.node));
-  });
-  return { bytes: Buffer.concat(pieces), nameAt, nameLength, extraAt };
+  // 0 means that there is nothing, so nothing lies there.
+  const pool = growingBytes(1, 32 * count);
+  for (let i = 0; i < count; i += 1) {
+    const { name, entry } = records[i]!;
+    nameAt[i] = pool.length();
+    nameLength[i] = pool.addName(name);
+    if (entry !== undefined && 'node' in entry && hasExtra(entry.node)) {
+      extraAt[i] = pool.length();
+      pool.add(encodeExtra(entry.node));
+    }
+  }
+  return { bytes: pool.bytes(), nameAt, nameLength, extraAt };
+}
+
+/** Bytes put together from many small pieces, `start` zeros first. */
+function growingBytes(start: number, expected: number) {
+  let bytes = Buffer.alloc(start + expected);
+  let end = start;
+  const makeRoom = (size: number): void => {
+    if (end + size <= bytes.length) return;
+    bytes = Buffer.concat([bytes.subarray(0, end)], 2 * (end + size));
+  };
+  const add = (piece: Uint8Array): void => {
+    makeRoom(piece.length);
+    bytes.set(piece, end);
+    end += piece.length;
+  };
+  return {
+    length: () => end,
+    bytes: () => bytes.subarray(0, end),
+    add,
+    /** Returns how many bytes the name has. */
+    addName(name: string): number {
+      const before = end;
+      makeRoom(3 * name.length);
+      if (name.isWellFormed()) end += bytes.write(name, end);
+      else add(encodeName(name));
+      return end - before;
+    },
+  };
 }
 
 function hasExtra(node: FileNode): boolean {

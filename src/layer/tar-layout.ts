@@ -4,21 +4,25 @@
  */
 import { TsbuildError } from '../errors.ts';
 import { displayName } from '../host/path-bytes.ts';
-import { END_OF_ARCHIVE, encodeHeader } from '../tar/encode.ts';
+import { END_OF_ARCHIVE, encodeHeader, headerEncoder } from '../tar/encode.ts';
 import { padding, type TarHeader } from '../tar/entry.ts';
 import type { Content, FileNode } from '../tree/file-tree.ts';
 import { createEntrySet, type EntrySet } from './entry-set.ts';
 import type { LayerEntry, LayerInput, LayerNode } from './layer.ts';
 import { isReservedName, opaqueName, whiteoutName } from './whiteout.ts';
 
-/** A header, or the content of a file, behind which zeros fill the block. */
-export type TarPiece = Uint8Array | FileContent;
+/** What one input adds to the tar: headers, and for a file its content, behind which zeros fill the block. */
+export interface LaidInput {
+  /** Lent until the next input is added. */
+  readonly headers: Uint8Array;
+  readonly file: LaidFile | undefined;
+}
 
-export interface FileContent {
+export interface LaidFile {
   readonly path: string;
   readonly content: Content;
-  /** In hex, where it is known. */
-  readonly sha256: string | undefined;
+  /** What the index will say. Whoever reads the content may add its sha256. */
+  readonly node: LayerNode;
 }
 
 export interface LaidOut {
@@ -34,74 +38,101 @@ export interface LayoutOptions {
   readonly sourceDateEpoch?: number | undefined;
 }
 
+/** A layer's tar in the making. The inputs come in the order of the tar, a directory before what lies in it. */
+export interface TarLayout {
+  /** @throws TsbuildError `CONTEXT` for a name that layers reserve */
+  add(input: LayerInput): LaidInput;
+  /** When {@link END_OF_ARCHIVE} has been written behind the last input. */
+  finish(): LaidOut;
+}
+
 interface Layout {
   readonly set: EntrySet;
   readonly tar: string;
   readonly latest: bigint | undefined;
+  readonly encode: (header: TarHeader) => Buffer;
   /** Inode to the path that was written for it, and its node. */
   readonly links: Map<string, { readonly path: string; readonly node: LayerNode }>;
   position: number;
 }
 
-type Pieces<T> = Generator<TarPiece, T, string | undefined>;
-
-/**
- * Lays out `inputs` in the order given; a directory must come before what lies in it. The answer to a file's content is its
- * sha256, if it is known by now. @throws TsbuildError `CONTEXT` for a name that layers reserve
- */
-export function* layOut(inputs: Iterable<LayerInput>, options: LayoutOptions): Pieces<LaidOut> {
-  const { tar, sourceDateEpoch: epoch } = options;
+export function startLayout({ tar, sourceDateEpoch: epoch }: LayoutOptions): TarLayout {
   const layout: Layout = {
     set: createEntrySet(),
     tar,
     latest: epoch === undefined ? undefined : BigInt(epoch) * 1_000_000_000n,
+    encode: headerEncoder(),
     links: new Map(),
     position: 0,
   };
-  for (const input of inputs) yield* layOutInput(layout, input);
-  yield* bytes(layout, END_OF_ARCHIVE);
-  return { entries: layout.set.values(), size: layout.position };
+  return {
+    add: (input) => addInput(layout, input),
+    finish: () => ({
+      entries: layout.set.values(),
+      size: layout.position + END_OF_ARCHIVE.length,
+    }),
+  };
 }
 
-function* bytes(layout: Layout, piece: Uint8Array): Pieces<void> {
-  layout.position += piece.length;
-  yield piece;
-}
-
-function* layOutInput(layout: Layout, input: LayerInput): Pieces<void> {
+function addInput(layout: Layout, input: LayerInput): LaidInput {
   const { path } = input;
-  if (isReservedName(path)) {
-    throw new TsbuildError(
-      'CONTEXT',
-      `add ${displayName(path)} to a layer: names that begin with .wh. mark deletions`,
-      {
-        hint: 'rename the file, or exclude it with .dockerignore',
-      },
-    );
-  }
+  if (isReservedName(path)) throw reserved(path);
   if ('whiteout' in input) {
     layout.set.put(input);
-    yield* bytes(layout, encodeHeader({ ...MARK, name: whiteoutName(path) }));
-    return;
+    return headersOnly(layout, layout.encode({ ...MARK, name: whiteoutName(path) }));
   }
   const node = clampTime(input.node, layout.latest);
   const first = node.inode === undefined ? undefined : layout.links.get(node.inode);
-  if (first !== undefined) yield* bytes(layout, encodeHeader(linkHeader(path, node, first.path)));
-  const written = first?.node ?? (yield* layOutFirst(layout, path, node));
-  layout.set.put(input.opaque ? { path, node: written, opaque: true } : { path, node: written });
-  if (input.opaque) yield* bytes(layout, encodeHeader({ ...MARK, name: opaqueName(path) }));
+  if (first !== undefined) {
+    layout.set.put({ path, node: first.node });
+    return headersOnly(layout, layout.encode(linkHeader(path, node, first.path)));
+  }
+  const headers = layout.encode(nodeHeader(path, node));
+  if (node.type === 'file') return addFile(layout, path, node, headers);
+  if (node.type !== 'directory') keepLink(layout, path, node);
+  layout.set.put(input.opaque ? { path, node, opaque: true } : { path, node });
+  if (!input.opaque) return headersOnly(layout, headers);
+  const opaqueMark = encodeHeader({ ...MARK, name: opaqueName(path) });
+  return headersOnly(layout, Buffer.concat([headers, opaqueMark]));
 }
 
 /** Deletion marks say nothing beyond their name. */
 const MARK = { type: 'file', mode: 0, uid: 0, gid: 0, size: 0, mtime: 0n } as const;
 
-/** A node that is no link to one before. */
-function* layOutFirst(layout: Layout, path: string, node: FileNode): Pieces<LayerNode> {
-  yield* bytes(layout, encodeHeader(nodeHeader(path, node)));
-  const written = node.type === 'file' ? yield* layOutContent(layout, path, node) : node;
-  if (node.inode !== undefined && node.type !== 'directory')
-    layout.links.set(node.inode, { path, node: written });
-  return written;
+function headersOnly(layout: Layout, headers: Uint8Array): LaidInput {
+  layout.position += headers.length;
+  return { headers, file: undefined };
+}
+
+/** A file that is no link to one before. */
+function addFile(layout: Layout, path: string, source: FileNode, headers: Uint8Array): LaidInput {
+  const { mode, uid, gid, size, mtime, xattrs, inode, sha256, content } = source;
+  if (content === undefined) throw new TypeError(`file without content: ${path}`);
+  const found = 'bytes' in content ? content.bytes.length : content.size;
+  if (found !== size) throw new TypeError(`content is not of the node's size: ${path}`);
+  const offset = layout.position + headers.length;
+  const own = { file: layout.tar, offset, size };
+  // Spelt out: spreading costs more than all else here, and every node gets the same shape.
+  const node: LayerNode = {
+    type: 'file',
+    mode,
+    uid,
+    gid,
+    size,
+    mtime,
+    xattrs,
+    inode,
+    sha256,
+    content: own,
+  };
+  keepLink(layout, path, node);
+  layout.set.put({ path, node });
+  layout.position = offset + size + padding(size);
+  return { headers, file: { path, content, node } };
+}
+
+function keepLink({ links }: Layout, path: string, node: LayerNode): void {
+  if (node.inode !== undefined) links.set(node.inode, { path, node });
 }
 
 function nodeHeader(path: string, node: FileNode): TarHeader {
@@ -122,26 +153,12 @@ function clampTime(node: FileNode, latest: bigint | undefined): FileNode {
   return latest !== undefined && node.mtime > latest ? { ...node, mtime: latest } : node;
 }
 
-function* layOutContent(layout: Layout, path: string, node: FileNode): Pieces<LayerNode> {
-  const { content, size } = node;
-  const offset = layout.position;
-  if (content === undefined) throw new TypeError(`file without content: ${path}`);
-  const found = 'bytes' in content ? content.bytes.length : content.size;
-  if (found !== size) throw new TypeError(`content is not of the node's size: ${path}`);
-  layout.position += size + padding(size);
-  const sha256 = yield { path, content, sha256: node.sha256 };
-  const { mode, uid, gid, mtime, xattrs, inode } = node;
-  // Spelt out: spreading costs more than all else here, and every node gets the same shape.
-  return {
-    type: 'file',
-    mode,
-    uid,
-    gid,
-    size,
-    mtime,
-    xattrs,
-    inode,
-    sha256,
-    content: { file: layout.tar, offset, size },
-  };
+function reserved(path: string): TsbuildError {
+  return new TsbuildError(
+    'CONTEXT',
+    `add ${displayName(path)} to a layer: names that begin with .wh. mark deletions`,
+    {
+      hint: 'rename the file, or exclude it with .dockerignore',
+    },
+  );
 }

@@ -7,10 +7,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { diskError } from '../host/disk-error.ts';
 import { type DiffID, digestFromHex } from '../oci/digest.ts';
+import { END_OF_ARCHIVE } from '../tar/encode.ts';
 import { encodeIndex } from './index-encode.ts';
 import type { LayerInput, WrittenLayer } from './layer.ts';
 import { openSources, type Sources } from './sources.ts';
-import { type FileContent, type LaidOut, layOut, type TarPiece } from './tar-layout.ts';
+import { type LaidFile, type LaidOut, startLayout } from './tar-layout.ts';
 import { openTarSink, type TarSink } from './tar-sink.ts';
 
 export interface WriteOptions {
@@ -31,11 +32,16 @@ export function writeLayer(inputs: Iterable<LayerInput>, options: WriteOptions):
   const sink = openTarSink(tar);
   const sources = openSources();
   try {
-    const layout = layOut(inputs, { tar, sourceDateEpoch });
-    let step = layout.next();
-    while (!step.done) step = layout.next(putPiece(step.value, sink, sources));
+    const layout = startLayout({ tar, sourceDateEpoch });
+    for (const input of inputs) {
+      const { headers, file } = layout.add(input);
+      sink.put(headers);
+      if (file !== undefined) putFile(file, sink, sources);
+    }
+    sink.put(END_OF_ARCHIVE);
     const diffID = digestFromHex<DiffID>(sink.finish());
-    return { diffID, size: step.value.size, tar, index: writeIndex(directory, step.value) };
+    const laidOut = layout.finish();
+    return { diffID, size: laidOut.size, tar, index: writeIndex(directory, laidOut) };
   } finally {
     sources.close();
     sink.close();
@@ -53,27 +59,20 @@ export function writeIndex(directory: string, { entries, size }: LaidOut): strin
   return index;
 }
 
-function putPiece(piece: TarPiece, sink: TarSink, sources: Sources): string | undefined {
-  if (piece instanceof Uint8Array) {
-    sink.put(piece);
-    return undefined;
-  }
-  const sha256 = putContent(piece, sink, sources);
-  sink.pad();
-  return sha256;
-}
-
-/** Returns the content's sha256, the known one if there is one: it is not computed again. */
-function putContent({ path, content, sha256 }: FileContent, sink: TarSink, sources: Sources) {
+/** Its sha256 is computed unless it is known. */
+function putFile({ path, content, node }: LaidFile, sink: TarSink, sources: Sources): void {
   if ('bytes' in content) {
     sink.put(content.bytes);
-    return sha256 ?? hash('sha256', content.bytes, 'hex');
+    node.sha256 ??= hash('sha256', content.bytes, 'hex');
+  } else if (content.size === 0) {
+    node.sha256 = EMPTY_SHA256;
+  } else {
+    const { offset, size } = content;
+    const isHashed = node.sha256 === undefined;
+    const found = sources.use(content, path, (fd) => sink.copy({ fd, offset, size }, isHashed));
+    node.sha256 ??= found;
   }
-  const { offset, size } = content;
-  if (size === 0) return EMPTY_SHA256;
-  const isHashed = sha256 === undefined;
-  const found = sources.use(content, path, (fd) => sink.copy({ fd, offset, size }, isHashed));
-  return sha256 ?? found;
+  sink.pad();
 }
 
 const EMPTY_SHA256 = hash('sha256', '', 'hex');

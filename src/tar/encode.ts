@@ -25,78 +25,90 @@ export const END_OF_ARCHIVE = Buffer.alloc(2 * BLOCK);
  * slash, as every tar has it. @throws TypeError for what no header can say.
  */
 export function encodeHeader(header: TarHeader): Buffer {
-  const name = encodeName(header.name);
-  const link = header.linkName === undefined ? NOTHING : encodeName(header.linkName);
-  const split = splitName(name);
-  const seconds = Number(header.mtime / SECOND);
-  const isPlain =
-    split !== undefined &&
-    link.length <= 100 &&
-    isAscii(link) &&
-    header.uid <= MAX_7_DIGITS &&
-    header.gid <= MAX_7_DIGITS &&
-    header.size <= MAX_11_DIGITS &&
-    header.mtime >= 0n &&
-    seconds <= MAX_11_DIGITS &&
-    header.mtime % SECOND === 0n &&
-    header.xattrs === undefined;
-  if (isPlain) {
-    const block = Buffer.alloc(BLOCK);
+  return headerEncoder()(header);
+}
+
+/** {@link encodeHeader} for many: what it returns is lent until the next call. */
+export function headerEncoder(): (header: TarHeader) => Buffer {
+  const block = Buffer.alloc(BLOCK);
+  const secondsOf = wholeSeconds();
+  return (header) => {
+    const name = byteText(header.name);
+    const link = header.linkName === undefined ? '' : byteText(header.linkName);
+    const split = name === header.name ? splitName(name) : undefined;
+    const seconds = secondsOf(header.mtime);
+    const isPlain =
+      split !== undefined &&
+      link.length <= 100 &&
+      (link === '' || link === header.linkName) &&
+      header.uid <= MAX_7_DIGITS &&
+      header.gid <= MAX_7_DIGITS &&
+      header.size <= MAX_11_DIGITS &&
+      seconds !== undefined &&
+      header.xattrs === undefined;
+    if (!isPlain) return encodeExtended(header, name, link, split);
+    block.fill(0);
     fillBlock(block, 0, header, split, link, seconds);
     return block;
-  }
-  return encodeExtended(header, name, link, split, seconds);
+  };
 }
+
+/** The seconds of a time that a plain header can say. Files that come one after the other often have the same. */
+function wholeSeconds(): (time: bigint) => number | undefined {
+  let time = 0n;
+  let known: number | undefined = 0;
+  return (asked) => {
+    if (asked === time) return known;
+    time = asked;
+    const seconds = Number(time / SECOND);
+    const isPlain = time >= 0n && seconds <= MAX_11_DIGITS && time % SECOND === 0n;
+    known = isPlain ? seconds : undefined;
+    return known;
+  };
+}
+
+/** A name with one character for each of its bytes: the name itself if it is ASCII. */
+function byteText(name: string): string {
+  return ASCII.test(name) ? name : encodeName(name).toString('latin1');
+}
+
+const ASCII = /^[\0-\x7f]*$/;
 
 interface SplitName {
-  readonly prefix: Buffer;
-  readonly name: Buffer;
+  readonly prefix: string;
+  readonly name: string;
 }
-
-const NOTHING = Buffer.alloc(0);
 
 function encodeExtended(
   header: TarHeader,
-  name: Buffer,
-  link: Buffer,
+  name: string,
+  link: string,
   split: SplitName | undefined,
-  seconds: number,
 ): Buffer {
-  const records = paxRecords(header, name, link, split !== undefined, seconds);
-  if (records.size === 0) {
-    const block = Buffer.alloc(BLOCK);
-    fillBlock(block, 0, header, split!, link, seconds);
-    return block;
-  }
-  const pax = encodePax(records);
+  const seconds = Number(header.mtime / SECOND);
+  const pax = encodePax(paxRecords(header, name, link, split !== undefined, seconds));
   if (pax.length > MAX_EXTENSION_BYTES)
     throw new TypeError('xattrs of one file are larger than 1 MiB');
-  const paxBlocks = BLOCK + pax.length + padding(pax.length);
+  const paxBlocks = pax.length === 0 ? 0 : BLOCK + pax.length + padding(pax.length);
   const blocks = Buffer.alloc(paxBlocks + BLOCK);
-  fillPaxBlock(blocks, pax.length, name);
+  if (paxBlocks > 0) fillPaxBlock(blocks, pax.length, name);
   pax.copy(blocks, BLOCK);
   // Readers without PAX see a name cut short.
-  fillBlock(
-    blocks,
-    paxBlocks,
-    header,
-    split ?? { prefix: NOTHING, name: name.subarray(0, 100) },
-    link,
-    seconds,
-  );
+  const shown = split ?? { prefix: '', name: name.slice(0, 100) };
+  fillBlock(blocks, paxBlocks, header, shown, link, seconds);
   return blocks;
 }
 
 function paxRecords(
   header: TarHeader,
-  name: Buffer,
-  link: Buffer,
+  name: string,
+  link: string,
   isNamePlain: boolean,
   seconds: number,
 ): PaxRecords {
   const records: PaxRecords = new Map();
-  if (!isNamePlain) records.set('path', name);
-  if (link.length > 100 || !isAscii(link)) records.set('linkpath', link);
+  if (!isNamePlain) records.set('path', Buffer.from(name, 'latin1'));
+  if (link.length > 100 || !ASCII.test(link)) records.set('linkpath', Buffer.from(link, 'latin1'));
   if (header.uid > MAX_7_DIGITS) records.set('uid', Buffer.from(String(header.uid)));
   if (header.gid > MAX_7_DIGITS) records.set('gid', Buffer.from(String(header.gid)));
   if (header.size > MAX_11_DIGITS) records.set('size', Buffer.from(String(header.size)));
@@ -109,23 +121,24 @@ function paxRecords(
   return records;
 }
 
+/** `blocks` holds zeros there. */
 function fillBlock(
   blocks: Buffer,
   at: number,
   header: TarHeader,
   split: SplitName,
-  link: Buffer,
+  link: string,
   seconds: number,
 ): void {
-  split.name.copy(blocks, at);
+  writeBytes(blocks, at, split.name);
   writeOctal(blocks, at + 100, 8, header.mode);
   writeOctal(blocks, at + 108, 8, header.uid > MAX_7_DIGITS ? 0 : header.uid);
   writeOctal(blocks, at + 116, 8, header.gid > MAX_7_DIGITS ? 0 : header.gid);
   writeOctal(blocks, at + 124, 12, header.size > MAX_11_DIGITS ? 0 : header.size);
   writeOctal(blocks, at + 136, 12, seconds < 0 || seconds > MAX_11_DIGITS ? 0 : seconds);
   blocks[at + 156] = TYPE_FLAGS[header.type];
-  link.copy(blocks, at + 157, 0, 100);
-  fillMagic(blocks, at);
+  writeBytes(blocks, at + 157, link.slice(0, 100));
+  writeBytes(blocks, at + 257, MAGIC);
   if (header.device !== undefined) {
     const { major, minor } = header.device;
     if (major > MAX_7_DIGITS || minor > MAX_7_DIGITS)
@@ -133,43 +146,39 @@ function fillBlock(
     writeOctal(blocks, at + 329, 8, major);
     writeOctal(blocks, at + 337, 8, minor);
   }
-  split.prefix.copy(blocks, at + 345);
+  writeBytes(blocks, at + 345, split.prefix);
   writeChecksum(blocks, at);
 }
 
+/** Spelled out: to call into the engine for a few bytes takes longer. */
+function writeBytes(blocks: Buffer, at: number, text: string): void {
+  for (let i = 0; i < text.length; i += 1) blocks[at + i] = text.charCodeAt(i);
+}
+
 /** The header of the PAX header. Its name is only for readers that know no PAX. */
-function fillPaxBlock(blocks: Buffer, size: number, name: Buffer): void {
-  const base = name.subarray(name.lastIndexOf(0x2f, name.length - 2) + 1).subarray(0, 80);
-  blocks.write('PaxHeaders.0/', 0, 'latin1');
-  for (let at = 0; at < base.length; at += 1) blocks[13 + at] = base[at]! < 0x80 ? base[at]! : 0x5f;
+function fillPaxBlock(blocks: Buffer, size: number, name: string): void {
+  const base = name.slice(name.lastIndexOf('/', name.length - 2) + 1).slice(0, 80);
   // A directory's slash would make old readers take this for one.
-  if (base.at(-1) === 0x2f) blocks[13 + base.length - 1] = 0;
+  const shown = base.replace(/[\x80-\xff]/g, '_').replace(/\/$/, '');
+  writeBytes(blocks, 0, `PaxHeaders.0/${shown}`);
   writeOctal(blocks, 100, 8, 0o644);
   writeOctal(blocks, 108, 8, 0);
   writeOctal(blocks, 116, 8, 0);
   writeOctal(blocks, 124, 12, size);
   writeOctal(blocks, 136, 12, 0);
   blocks[156] = 0x78;
-  fillMagic(blocks, 0);
+  writeBytes(blocks, 257, MAGIC);
   writeChecksum(blocks, 0);
 }
 
-function fillMagic(blocks: Buffer, at: number): void {
-  blocks.write('ustar\x0000', at + 257, 'latin1');
-}
+const MAGIC = 'ustar\x0000';
 
 /** Name, or prefix and name parted at a slash; `undefined` if ustar cannot hold it. */
-function splitName(name: Buffer): SplitName | undefined {
-  if (!isAscii(name)) return undefined;
-  if (name.length <= 100) return { prefix: NOTHING, name };
+function splitName(name: string): SplitName | undefined {
+  if (name.length <= 100) return { prefix: '', name };
   if (name.length > 256) return undefined;
   // The slash between them is not stored; a name may end in one.
-  const slash = name.lastIndexOf(0x2f, Math.min(155, name.length - 2));
+  const slash = name.lastIndexOf('/', Math.min(155, name.length - 2));
   if (slash <= 0 || name.length - slash - 1 > 100) return undefined;
-  return { prefix: name.subarray(0, slash), name: name.subarray(slash + 1) };
-}
-
-function isAscii(bytes: Buffer): boolean {
-  for (let at = 0; at < bytes.length; at += 1) if (bytes[at]! >= 0x80) return false;
-  return true;
+  return { prefix: name.slice(0, slash), name: name.slice(slash + 1) };
 }

@@ -33,33 +33,44 @@ function readBase256(block: Buffer, offset: number, length: number, field: strin
 
 /** Digits with leading zeros, as wide as the field less its terminating NUL. The caller knows that it fits. */
 export function writeOctal(block: Buffer, offset: number, length: number, value: number): void {
+  let at = offset + length - 2;
   let rest = value;
-  for (let at = offset + length - 2; at >= offset; at -= 1) {
+  for (; rest > MAX_INT32; at -= 1) {
     block[at] = 0x30 + (rest % 8);
     rest = Math.floor(rest / 8);
   }
+  // Most are small: shifts are much quicker than divisions.
+  for (; at >= offset; at -= 1) {
+    block[at] = 0x30 + (rest & 7);
+    rest >>= 3;
+  }
 }
+
+const MAX_INT32 = 0x7fff_ffff;
 
 const CHECKSUM_AT = 148;
 
 /** Sum of the block's bytes with the checksum field taken as spaces; old writers summed signed bytes. */
-export function checksums(block: Buffer, start = 0): { unsigned: number; signed: number } {
+function checksums(block: Buffer): { unsigned: number; signed: number } {
   let unsigned = 0;
   let high = 0;
-  for (let at = start; at < start + 512; at += 1) {
+  for (let at = 0; at < 512; at += 1) {
     const byte = block[at]!;
     unsigned += byte;
     high += byte >> 7;
   }
-  for (let at = start + CHECKSUM_AT; at < start + CHECKSUM_AT + 8; at += 1) {
+  for (let at = CHECKSUM_AT; at < CHECKSUM_AT + 8; at += 1) {
     unsigned += 0x20 - block[at]!;
     high -= block[at]! >> 7;
   }
   return { unsigned, signed: unsigned - 256 * high };
 }
 
+/** Of a block whose checksum field is still empty. */
 export function writeChecksum(block: Buffer, start = 0): void {
-  writeOctal(block, start + CHECKSUM_AT, 7, checksums(block, start).unsigned);
+  let sum = 8 * 0x20;
+  for (let at = start; at < start + 512; at += 1) sum += block[at]!;
+  writeOctal(block, start + CHECKSUM_AT, 7, sum);
   block[start + CHECKSUM_AT + 6] = 0;
   block[start + CHECKSUM_AT + 7] = 0x20;
 }
