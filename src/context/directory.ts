@@ -12,7 +12,9 @@
  */
 import fs from 'node:fs';
 import { errnoOf, TsbuildError } from '../errors.ts';
+import { type HostStat, hostStat, type Lstat, lstatMany } from '../host/lstat.ts';
 import { decodeName, displayName, encodeName, fsPath } from '../host/path-bytes.ts';
+import { major, minor } from '../host/syscalls.ts';
 import { type FileNode, type FileTree, type FileType, parentPath } from '../tree/file-tree.ts';
 import { filterTree } from '../tree/filter.ts';
 import { type IgnoreRules, whyIgnored } from './dockerignore.ts';
@@ -63,13 +65,14 @@ function explain(ignore: IgnoreRules, path: string): string | undefined {
 function directoryTree(root: string): FileTree {
   const nodes = new Map<string, FileNode | undefined>();
   const lists = new Map<string, readonly string[]>();
+  const lstat = lstatMany();
   const hostPath = (path: string): string => (path === '' ? root || '/' : `${root}/${path}`);
 
   const lookup = (path: string): FileNode | undefined => {
     if (nodes.has(path)) return nodes.get(path);
     // The kernel would follow a link on the way, perhaps out of the context.
     const reachable = path === '' || lookup(parentPath(path))?.type === 'directory';
-    const node = reachable ? readNode(hostPath(path), path) : undefined;
+    const node = reachable ? readNode(hostPath(path), path, lstat) : undefined;
     nodes.set(path, node);
     return node;
   };
@@ -84,12 +87,11 @@ function directoryTree(root: string): FileTree {
   return { lookup, list };
 }
 
-function readNode(hostPath: string, path: string): FileNode | undefined {
-  const file = fsPath(hostPath);
+function readNode(hostPath: string, path: string, lstat: Lstat): FileNode | undefined {
   try {
     // The root may be a link to the context; nothing else is followed.
     const stat =
-      path === '' ? fs.statSync(file, { bigint: true }) : fs.lstatSync(file, { bigint: true });
+      path === '' ? hostStat(fs.statSync(fsPath(hostPath), { bigint: true })) : lstat(hostPath);
     return toNode(stat, hostPath);
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return undefined;
@@ -98,20 +100,17 @@ function readNode(hostPath: string, path: string): FileNode | undefined {
 }
 
 /** Spelled out and without spreads: this is called for each file of a context. */
-function toNode(stat: fs.BigIntStats, hostPath: string): FileNode {
-  const fullMode = Number(stat.mode);
+function toNode(stat: HostStat, hostPath: string): FileNode {
+  const { mode: fullMode, mtime, ctime, device, inode: number } = stat;
   const type = typeOf(fullMode);
   const mode = fullMode & 0o7777;
-  const mtime = stat.mtimeNs;
   if (type === 'directory') return { type, mode, uid: 0, gid: 0, size: 0, mtime };
-  const inode = stat.nlink > 1n ? `${stat.dev}:${stat.ino}` : undefined;
+  const inode = stat.links > 1 ? `${device}:${number}` : undefined;
   if (type === 'file') {
-    const size = Number(stat.size);
-    const ctime = stat.ctimeNs;
-    const content = stat.isSocket()
-      ? { bytes: NOTHING }
-      : { file: hostPath, offset: 0, size, ctime };
-    const identity = { device: stat.dev, inode: stat.ino, ctime };
+    const isSocket = (fullMode & fs.constants.S_IFMT) === fs.constants.S_IFSOCK;
+    const { size } = stat;
+    const content = isSocket ? { bytes: NOTHING } : { file: hostPath, offset: 0, size, ctime };
+    const identity = { device, inode: number, ctime };
     const sha256 = undefined;
     return {
       type,
@@ -131,7 +130,8 @@ function toNode(stat: fs.BigIntStats, hostPath: string): FileNode {
     const target = fs.readlinkSync(fsPath(hostPath), { encoding: 'buffer' });
     return { ...special, linkTarget: decodeName(target) };
   }
-  return type === 'fifo' ? special : { ...special, device: splitDevice(stat.rdev) };
+  if (type === 'fifo') return special;
+  return { ...special, device: { major: major(stat.special), minor: minor(stat.special) } };
 }
 
 const NOTHING = new Uint8Array();
@@ -152,14 +152,6 @@ function typeOf(mode: number): FileType {
     default:
       return 'file';
   }
-}
-
-/** glibc's layout of dev_t: `mmmMMMmmm` in hex nibbles, 12 + 20 bits of each in use. */
-function splitDevice(device: bigint): { major: number; minor: number } {
-  return {
-    major: Number(((device >> 8n) & 0xfffn) | ((device >> 32n) & 0xfffff000n)),
-    minor: Number((device & 0xffn) | ((device >> 12n) & 0xffffff00n)),
-  };
 }
 
 /** Sorted. Decoding all names as text is fast; a name that is not text has a replacement character then. */
