@@ -13,7 +13,8 @@
 import fs from 'node:fs';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import { type HostStat, hostStat, type Lstat, lstatMany } from '../host/lstat.ts';
-import { decodeName, displayName, encodeName, fsPath } from '../host/path-bytes.ts';
+import { decodeName, displayName, fsPath } from '../host/path-bytes.ts';
+import { readNames } from '../host/read-names.ts';
 import { major, minor } from '../host/syscalls.ts';
 import { type FileNode, type FileTree, type FileType, parentPath } from '../tree/file-tree.ts';
 import { filterTree } from '../tree/filter.ts';
@@ -79,7 +80,7 @@ function directoryTree(root: string): FileTree {
   const list = (path: string): readonly string[] => {
     let names = lists.get(path);
     if (names === undefined) {
-      names = lookup(path)?.type === 'directory' ? readNames(hostPath(path), path) : [];
+      names = lookup(path)?.type === 'directory' ? readDirectory(hostPath(path), path) : [];
       lists.set(path, names);
     }
     return names;
@@ -154,14 +155,9 @@ function typeOf(mode: number): FileType {
   }
 }
 
-/** Sorted. Decoding all names as text is fast; a name that is not text has a replacement character then. */
-function readNames(hostPath: string, path: string): readonly string[] {
+function readDirectory(hostPath: string, path: string): readonly string[] {
   try {
-    const names = fs.readdirSync(fsPath(hostPath));
-    const whole = names.some((name) => name.includes('\ufffd'))
-      ? fs.readdirSync(encodeName(hostPath), { encoding: 'buffer' }).map(decodeName)
-      : names;
-    return whole.sort();
+    return readNames(hostPath);
   } catch (cause) {
     throw unreadable(path, cause);
   }

@@ -39,6 +39,8 @@ export interface CommitTask {
   readonly snapshot: Snapshot;
   readonly parents: readonly Layer[];
   readonly options: DiffOptions;
+  /** Whether what was changed may be removed while it is read; some may remain. */
+  readonly consume: boolean;
 }
 
 export function prepareLower(
@@ -73,12 +75,14 @@ export function executorTasks(fillers: () => Workers) {
       return directory;
     },
     /** {@link CommitTask} to `WrittenLayer`, or `undefined` if nothing changed. */
-    'executor.commit': async ({ snapshots, snapshot, parents, options }: CommitTask) => {
+    'executor.commit': async (task: CommitTask) => {
+      const { snapshots, snapshot, parents, options, consume } = task;
       const changes = openSnapshotter(snapshots).changes(snapshot);
       const inputs = diffChanges(changes, stackTree(parents, read), options.sourceDateEpoch);
       if (inputs.length === 0) return undefined;
       if (bytesOf(inputs) < LARGE) return writeLayer(inputs, options);
-      return await writeLayerParts(inputs, { ...options, workers: fillers(), signal: NEVER });
+      const parts = { ...options, consume, workers: fillers(), signal: NEVER };
+      return await writeLayerParts(inputs, parts);
     },
   } satisfies Tasks;
 }

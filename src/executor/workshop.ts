@@ -61,15 +61,16 @@ export function openWorkshop(
       ? { snapshots: openSnapshotter(choice), lowersOf: mountedLowers(workers, mountable) }
       : copiedLowers(choice, mountable);
   const keep = (snapshot: Snapshot, layer: Layer): void => {
-    const upper = mountable.forms[0] === 'directory' ? files.snapshots.take(snapshot) : undefined;
+    const upper = files.snapshots.take(snapshot);
     if (upper !== undefined) adoptDirectory(layer, upper, mountable);
   };
+  const kept = mountable.forms[0] === 'directory' ? { keep } : {};
   return {
     ...files,
     bundles: make(run, 'bundles'),
     abilities,
     runtimeFor: openRuntimes(session, run),
-    commit: commitWith(workers, { store: openStore(home, { temp }), choice, keep, ...files }),
+    commit: commitWith(workers, { store: openStore(home, { temp }), choice, ...kept, ...files }),
     ioOf: containerIO,
     cgroupOf: ({ cgroupParent }, key) =>
       cgroupParent
@@ -83,25 +84,33 @@ interface CommitContext {
   readonly choice: SnapshotChoice;
   readonly snapshots: Snapshotter;
   /** Is given what was written, if it is just what the layer holds: it need not be unpacked for the next step. */
-  readonly keep: (snapshot: Snapshot, layer: Layer) => void;
+  readonly keep?: (snapshot: Snapshot, layer: Layer) => void;
 }
 
 /** Little is committed here and now; much, in a thread. */
 function commitWith(workers: Workers, context: CommitContext): Workshop['commit'] {
   const { store, choice, snapshots, keep } = context;
   const own = executorTasks(() => workers);
+  const commitMuch = async (task: CommitTask, signal: AbortSignal) => {
+    const written = workers.run('executor.commit', task, { signal });
+    written.catch(() => {});
+    // It takes its time, and as long as it is mounted the kernel keeps what is removed.
+    snapshots.take(task.snapshot);
+    return (await written) as WrittenLayer | undefined;
+  };
   return async (snapshot, parents, { sourceDateEpoch, signal }) => {
     const directory = store.tempDir();
     const options = { directory, ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }) };
-    const task: CommitTask = { snapshots: choice, snapshot, parents, options };
+    const consume = keep === undefined;
+    const task: CommitTask = { snapshots: choice, snapshot, parents, options, consume };
     try {
       const written = snapshots.isSmall(snapshot)
         ? await own['executor.commit'](task)
-        : ((await workers.run('executor.commit', task, { signal })) as WrittenLayer | undefined);
+        : await commitMuch(task, signal);
       if (written === undefined) return undefined;
       const layer = adoptLayer(store, written);
       // With SOURCE_DATE_EPOCH, the layer has other times.
-      if (sourceDateEpoch === undefined) keep(snapshot, layer);
+      if (sourceDateEpoch === undefined) keep?.(snapshot, layer);
       return layer;
     } finally {
       rmSync(directory, { recursive: true, force: true });

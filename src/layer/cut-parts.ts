@@ -7,9 +7,15 @@ import type { Gap, TarPart } from './fill-part.ts';
 import type { LayerInput } from './layer.ts';
 import { type LaidOut, type LayoutOptions, startLayout } from './tar-layout.ts';
 
+export interface CutOptions extends LayoutOptions {
+  /** See {@link TarPart.consume}. */
+  readonly consume?: boolean | undefined;
+}
+
 /** A part that is being put together. */
 interface Draft {
   readonly tar: string;
+  readonly consume: boolean;
   /** Where it begins in the tar. */
   start: number;
   bytes: Buffer;
@@ -22,10 +28,11 @@ type Parts<T> = Generator<TarPart, T, SharedArrayBuffer>;
 /** Fills `first`; each part is answered with the buffer for the next one. */
 export function* cutParts(
   inputs: Iterable<LayerInput>,
-  options: LayoutOptions,
+  options: CutOptions,
   first: SharedArrayBuffer,
 ): Parts<LaidOut> {
-  const draft = { tar: options.tar, start: 0, bytes: Buffer.from(first), used: 0, gaps: [] };
+  const { tar, consume = false } = options;
+  const draft = { tar, consume, start: 0, bytes: Buffer.from(first), used: 0, gaps: [] };
   const layout = startLayout(options);
   for (const input of inputs) {
     const { headers, file } = layout.add(input);
@@ -101,8 +108,8 @@ function* makeRoom(draft: Draft, wanted: number): Parts<number> {
   return Math.min(wanted, draft.bytes.length - draft.used);
 }
 
-function partOf({ tar, start, used: size, bytes, gaps }: Draft): TarPart {
-  return { tar, start, size, bytes: bytes.buffer as unknown as SharedArrayBuffer, gaps };
+function partOf({ tar, consume, start, used: size, bytes, gaps }: Draft): TarPart {
+  return { tar, consume, start, size, bytes: bytes.buffer as unknown as SharedArrayBuffer, gaps };
 }
 
 function knownHash(content: Content): string | undefined {

@@ -1,6 +1,7 @@
 /** A worker's share in writing a layer: the files of one part of its tar, read into the gaps between headers, and written. */
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { diskError } from '../host/disk-error.ts';
+import { fsPath } from '../host/path-bytes.ts';
 import { writeSparse } from '../host/sparse-file.ts';
 import { readFully } from '../tar/scan.ts';
 import type { FileRange } from '../tree/file-tree.ts';
@@ -14,6 +15,8 @@ export interface TarPart {
   /** At least of that size. All but the gaps is there already. */
   readonly bytes: SharedArrayBuffer;
   readonly gaps: readonly Gap[];
+  /** Removes each file once it has been read, unless other parts read it too. */
+  readonly consume: boolean;
 }
 
 export interface Gap {
@@ -30,7 +33,7 @@ export interface Gap {
 export const FILL_TASK = 'layer.fill';
 
 /** @throws TsbuildError `CONTEXT` for a file that is not as it was, `DISK_FULL`, `STORE` */
-export function fillPart({ tar, start, size, bytes, gaps }: TarPart): void {
+export function fillPart({ tar, start, size, bytes, gaps, consume }: TarPart): void {
   const part = Buffer.from(bytes, 0, size);
   const sources = openSources();
   try {
@@ -38,6 +41,7 @@ export function fillPart({ tar, start, size, bytes, gaps }: TarPart): void {
       const gap = part.subarray(at, at + size);
       const fill = (fd: number) => readFully(fd, gap, range.offset + skip) === size || undefined;
       sources.use(range, name, fill);
+      if (consume && gap.length === range.size) unlinkSync(fsPath(range.file));
     }
   } finally {
     sources.close();

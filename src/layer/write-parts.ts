@@ -18,6 +18,8 @@ import { type WriteOptions, writeIndex } from './write.ts';
 export interface PartsOptions extends WriteOptions {
   readonly workers: Workers;
   readonly signal: AbortSignal;
+  /** Nobody needs the files any more: they are removed as they are read, when they are at hand anyway. Some may remain. */
+  readonly consume?: boolean;
 }
 
 /** Larger is no faster, and there are {@link PARTS} of them. */
@@ -31,13 +33,13 @@ const PARTS = 4;
  */
 export async function writeLayerParts(
   inputs: Iterable<LayerInput>,
-  { directory, sourceDateEpoch, workers, signal }: PartsOptions,
+  { directory, sourceDateEpoch, workers, signal, consume }: PartsOptions,
 ): Promise<WrittenLayer> {
   const tar = join(directory, 'layer.tar');
   const fd = createTar(tar);
   const filling = startFilling(workers, signal);
   try {
-    const cut = cutParts(inputs, { tar, sourceDateEpoch }, filling.buffer());
+    const cut = cutParts(inputs, { tar, sourceDateEpoch, consume }, filling.buffer());
     let step = cut.next();
     while (!step.done) {
       filling.start(step.value);

@@ -4,11 +4,13 @@
  */
 import { lstatSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Lstat, lstatMany } from '../host/lstat.ts';
 import { fsPath } from '../host/path-bytes.ts';
+import { readNames } from '../host/read-names.ts';
 import { MS_NODEV, MS_RDONLY } from '../host/syscalls.ts';
 import { joinPath } from '../tree/file-tree.ts';
 import { bind, unmount } from './binds.ts';
-import { readDiskNames, readDiskNode } from './disk-node.ts';
+import { readDiskNode } from './disk-node.ts';
 import type { Change, Snapshot, Snapshotter } from './snapshotter.ts';
 import { discard } from './trash.ts';
 
@@ -36,7 +38,7 @@ export function createCopySnapshotter(options: CopyOptions): Snapshotter {
     changes: (snapshot) => {
       const since = changedAt(stampOf(snapshot));
       return {
-        paths: listAll({ root: snapshot.root, since, found: [] }, '', true),
+        paths: listAll({ root: snapshot.root, since, lstat: lstatMany(), found: [] }, '', true),
         complete: true,
       };
     },
@@ -66,16 +68,17 @@ function stamp(snapshot: Snapshot): void {
 interface Listing {
   readonly root: string;
   readonly since: bigint;
+  readonly lstat: Lstat;
   readonly found: Change[];
 }
 
 /** `inPlace`: the directory itself was neither renamed nor changed, so what lies in it is where it was. */
 function listAll(listing: Listing, directory: string, inPlace: boolean): Change[] {
-  const { root, since, found } = listing;
-  for (const name of readDiskNames(`${root}/${directory}`)) {
+  const { root, since, lstat, found } = listing;
+  for (const name of readNames(`${root}/${directory}`)) {
     const path = joinPath(directory, name);
     const file = `${root}/${path}`;
-    const node = readDiskNode(file);
+    const node = readDiskNode(file, lstat);
     if (node === undefined) continue;
     const untouched = inPlace && changedAt(file) <= since;
     found.push(untouched ? { path, node, untouched } : { path, node });

@@ -1,37 +1,34 @@
 /** A file on this host's disk as a FileNode, with everything that a layer can hold of it. */
-import { constants, lstatSync, readdirSync, readlinkSync } from 'node:fs';
+import { constants, readlinkSync } from 'node:fs';
+import { type Lstat, lstatMany } from '../host/lstat.ts';
 import { decodeName, fsPath } from '../host/path-bytes.ts';
 import { lgetxattr, llistxattr, major, minor } from '../host/syscalls.ts';
 import type { FileNode, FileType } from '../tree/file-tree.ts';
 
 /** The node at `file`; `undefined` for a socket, which belongs to a running process and to no layer. */
-export function readDiskNode(file: string): FileNode | undefined {
-  const path = fsPath(file);
-  const stat = lstatSync(path, { bigint: true });
-  const type = FILE_TYPES.get(Number(stat.mode) & constants.S_IFMT);
+export function readDiskNode(file: string, lstat: Lstat = lstatMany()): FileNode | undefined {
+  const stat = lstat(file);
+  const type = FILE_TYPES.get(stat.mode & constants.S_IFMT);
   if (type === undefined) return undefined;
-  const size = type === 'file' ? Number(stat.size) : 0;
+  const path = fsPath(file);
+  const isFile = type === 'file';
+  const size = isFile ? stat.size : 0;
   const xattrs = readXattrs(path);
-  return {
+  // Files are most of all, and spelled out: a spread takes as long as a system call.
+  const node: FileNode = {
     type,
-    mode: Number(stat.mode) & 0o7777,
-    uid: Number(stat.uid),
-    gid: Number(stat.gid),
+    mode: stat.mode & 0o7777,
+    uid: stat.uid,
+    gid: stat.gid,
     size,
-    mtime: stat.mtimeNs,
-    ...(type === 'file' ? { content: { file, offset: 0, size } } : {}),
-    ...(type === 'symlink' ? { linkTarget: decodeName(readlinkSync(path, 'buffer')) } : {}),
-    ...(type === 'char' || type === 'block'
-      ? { device: { major: major(stat.rdev), minor: minor(stat.rdev) } }
-      : {}),
-    ...(type !== 'directory' && stat.nlink > 1n ? { inode: String(stat.ino) } : {}),
-    ...(xattrs === undefined ? {} : { xattrs }),
+    mtime: stat.mtime,
+    content: isFile ? { file, offset: 0, size } : undefined,
+    inode: type !== 'directory' && stat.links > 1 ? String(stat.inode) : undefined,
+    xattrs,
   };
-}
-
-/** The names in a directory, sorted by code unit. */
-export function readDiskNames(directory: string): string[] {
-  return readdirSync(fsPath(directory), 'buffer').map(decodeName).sort();
+  if (type === 'symlink') return { ...node, linkTarget: decodeName(readlinkSync(path, 'buffer')) };
+  if (type !== 'char' && type !== 'block') return node;
+  return { ...node, device: { major: major(stat.special), minor: minor(stat.special) } };
 }
 
 const FILE_TYPES: ReadonlyMap<number, FileType> = new Map([

@@ -5,11 +5,13 @@
 import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { TsbuildError } from '../errors.ts';
+import { type Lstat, lstatMany } from '../host/lstat.ts';
 import { fsPath } from '../host/path-bytes.ts';
+import { readNames } from '../host/read-names.ts';
 import { MS_NODEV, MS_RDONLY, mount } from '../host/syscalls.ts';
 import { joinPath } from '../tree/file-tree.ts';
 import { bind, unmount } from './binds.ts';
-import { readDiskNames, readDiskNode } from './disk-node.ts';
+import { readDiskNode } from './disk-node.ts';
 import { isOpaque, isWhiteout } from './marks.ts';
 import type { Change, Snapshot, Snapshotter } from './snapshotter.ts';
 import { discard } from './trash.ts';
@@ -66,7 +68,7 @@ export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
         else overlays.mount(snapshot, [first, ...others], flags, false);
       }),
     changes: (snapshot) => ({
-      paths: listUpper(join(snapshot.directory, 'upper'), '', []),
+      paths: listUpper(join(snapshot.directory, 'upper'), '', lstatMany(), []),
       complete: false,
     }),
     isSmall: (snapshot) =>
@@ -153,7 +155,7 @@ function tooManyLayers(count: number): TsbuildError {
 
 /** Takes what lies in a directory from `budget`, as long as there is some. */
 function fits(directory: string, budget: { files: number; bytes: number }): boolean {
-  return readDiskNames(directory).every((name) => {
+  return readNames(directory).every((name) => {
     const file = `${directory}/${name}`;
     const stat = lstatSync(fsPath(file));
     budget.files -= 1;
@@ -162,17 +164,17 @@ function fits(directory: string, budget: { files: number; bytes: number }): bool
   });
 }
 
-function listUpper(upper: string, directory: string, found: Change[]): Change[] {
-  for (const name of readDiskNames(`${upper}/${directory}`)) {
+function listUpper(upper: string, directory: string, lstat: Lstat, found: Change[]): Change[] {
+  for (const name of readNames(`${upper}/${directory}`)) {
     const path = joinPath(directory, name);
     const file = `${upper}/${path}`;
-    const node = readDiskNode(file);
+    const node = readDiskNode(file, lstat);
     if (node === undefined) continue;
     if (isWhiteout(node)) found.push({ path, whiteout: true });
     else if (node.type !== 'directory') found.push({ path, node });
     else {
       found.push(isOpaque(file) ? { path, node, opaque: true } : { path, node });
-      listUpper(upper, path, found);
+      listUpper(upper, path, lstat, found);
     }
   }
   return found;

@@ -65,8 +65,8 @@ export interface Snapshotter {
   /** Whether little was written, so that looking at it takes no time to speak of. */
   isSmall(snapshot: Snapshot): boolean;
   /**
-   * Where what was written lies as a directory in overlay's language, if it does. The snapshot is unmounted, and the
-   * directory may be moved away; then only `remove` is left to be called.
+   * Where what was written lies as a directory in overlay's language, if it does. The snapshot is unmounted: its changes can
+   * still be looked at, until the directory is moved away; then only `remove` is left to be called.
    */
   take(snapshot: Snapshot): string | undefined;
   /** Unmounts and forgets. Returns at once; freeing the disk space may take longer, see trash.ts. Idempotent. */

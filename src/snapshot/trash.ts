@@ -3,7 +3,7 @@ import { lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { fsPath } from '../host/path-bytes.ts';
-import { readDiskNames } from './disk-node.ts';
+import { readNames } from '../host/read-names.ts';
 
 /** So many files are removed in less than the time that it takes to start a process for it. */
 const FEW = 100;
@@ -25,7 +25,7 @@ export function discard(path: string, trash: string): void {
 function hasFew(path: string): boolean {
   let left = FEW;
   const visit = (directory: string): boolean =>
-    readDiskNames(directory).every((name) => {
+    readNames(directory).every((name) => {
       left -= 1;
       const file = `${directory}/${name}`;
       return left >= 0 && (!isDirectory(file) || visit(file));

@@ -3,12 +3,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { readNames } from '../../src/host/read-names.ts';
 import { MNT_DETACH, umount } from '../../src/host/syscalls.ts';
 import { applyLayer } from '../../src/layer/apply.ts';
 import type { LayerInput } from '../../src/layer/layer.ts';
 import { prepareMountable } from '../../src/layer/mountable.ts';
 import { overlayTop, stackTree } from '../../src/layer/stack.ts';
-import { readDiskNames, readDiskNode } from '../../src/snapshot/disk-node.ts';
+import { readDiskNode } from '../../src/snapshot/disk-node.ts';
 import { createOverlaySnapshotter } from '../../src/snapshot/overlay.ts';
 import { openStore } from '../../src/store/store.ts';
 import type { FileTree } from '../../src/tree/file-tree.ts';
@@ -95,7 +96,7 @@ function diskTree(root: string): FileTree {
   const node = (path: string) => readDiskNode(join(root, path));
   return {
     lookup: node,
-    list: (path) => (node(path)?.type === 'directory' ? readDiskNames(join(root, path)) : []),
+    list: (path) => (node(path)?.type === 'directory' ? readNames(join(root, path)) : []),
   };
 }
 

@@ -1,4 +1,4 @@
-import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -16,8 +16,8 @@ const { signal } = new AbortController();
 
 const workers = inlineWorkers({ 'layer.fill': (part: TarPart) => fillPart(part) });
 
-function write(inputs: readonly LayerInput[]) {
-  return writeLayerParts(inputs, { directory: tempDirectory(), workers, signal });
+function write(inputs: readonly LayerInput[], options: { readonly consume?: boolean } = {}) {
+  return writeLayerParts(inputs, { directory: tempDirectory(), workers, signal, ...options });
 }
 
 /** A file on this host that knows its sha256, as a COPY has it. */
@@ -88,4 +88,17 @@ test.each([1000, 5 * MIB])('a file of %d bytes that changes meanwhile fails it',
     code: 'CONTEXT',
     message: 'read dir/file: the file changed while it was read',
   });
+});
+
+test('a layer is the same when its files are removed as they are read; without being asked, none is', async () => {
+  const sizes = [1, 0, 3000, 600_000, 600_000, 3 * MIB];
+  const nodes = sizes.map((size) => hostFile(noise(size)));
+  const inputs = nodes.map((node, n) => ({ path: `${n}`, node }));
+  const isThere = ({ content }: FileNode) => existsSync((content as { file: string }).file);
+  const kept = await write(inputs);
+  expect(nodes.filter(isThere)).toHaveLength(sizes.length);
+  const consumed = await write(inputs, { consume: true });
+  expect(consumed.diffID).toBe(kept.diffID);
+  // An empty file is not read, and what parts have in common is left to whoever removes the rest.
+  expect(nodes.filter(isThere).map(({ size }) => size)).toEqual([0, 600_000, 3 * MIB]);
 });
