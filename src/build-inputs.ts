@@ -56,12 +56,18 @@ export async function openBuildInputs(
   for (const [name, value] of Object.entries(options.buildContexts ?? {})) {
     checkNamedContext(name, value, environment.workdir);
   }
+  const removeTemps = () => {
+    for (const directory of temps) rmSync(directory, { recursive: true, force: true });
+  };
   const main = await openMainContext({
     ...sources,
     context: options.context,
     keepGitDirectory: keepsGitDirectory(options),
     ...(file === undefined ? {} : { dockerfile: file }),
     ...(dockerfileText === undefined ? {} : { dockerfileText }),
+  }).catch((error: unknown) => {
+    removeTemps();
+    throw error;
   });
   const copySources = createCopySources({ tempDir: () => store.tempDir(), fetch, downloads, env });
   const caches = new Map<string, StatCache>();
@@ -96,7 +102,7 @@ export async function openBuildInputs(
     },
     async [Symbol.asyncDispose]() {
       await copySources[Symbol.asyncDispose]();
-      for (const directory of temps) rmSync(directory, { recursive: true, force: true });
+      removeTemps();
     },
   };
 }

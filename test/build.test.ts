@@ -1,8 +1,10 @@
-import { symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { performBuild } from '../src/build.ts';
 import { startOperation } from '../src/operation.ts';
+import { tarOf } from './helpers/archives.ts';
 import { testRegistry } from './helpers/registry-client.ts';
 import { tempDirectory } from './helpers/temp-directory.ts';
 
@@ -29,4 +31,13 @@ test('a store that cannot be made is told by the build alone, however long its p
   const build = startOperation((operation) => performBuild(options, operation));
   await expect(build).rejects.toThrow();
   expect(unhandled).toEqual([]);
+});
+
+test('a context that holds no Dockerfile leaves nothing in the store', async () => {
+  const home = tempDirectory();
+  const stdin = Readable.from([tarOf([{ name: 'other', content: 'text' }])]);
+  const options = { context: '-', home, stdin, env: {} };
+  const build = startOperation((operation) => performBuild(options, operation));
+  await expect(build).rejects.toMatchObject({ code: 'CONTEXT' });
+  expect(readdirSync(join(home, 'tmp'))).toEqual([]);
 });
