@@ -46,39 +46,16 @@ export function createHasher(expected?: Expected, what = `blob ${expected?.diges
   };
 }
 
-/** Passes bytes on unchanged. `digest()` and `size` speak of all of them: ask after the stream's end. */
-export interface HashStream extends Transform {
-  readonly size: number;
-  digest(): Digest;
-}
-
-export function hashStream(): HashStream {
-  const hasher = createHasher();
-  let digest: Digest | undefined;
-  const stream = Object.assign(
-    passThrough(hasher.update, () => {}),
-    {
-      digest: () => (digest ??= hasher.finish().digest),
-    },
-  );
-  return Object.defineProperty(stream, 'size', { get: () => hasher.size }) as typeof stream &
-    HashStream;
-}
-
 /** Passes bytes on unchanged, and fails with `DIGEST_MISMATCH` instead of ending when they are not what was promised. */
 export function verifyStream(expected: Expected, what?: string): Transform {
   const hasher = createHasher(expected, what);
-  return passThrough(hasher.update, () => void hasher.finish());
-}
-
-function passThrough(update: (chunk: Buffer) => void, end: () => void): Transform {
   return new Transform({
-    transform: (chunk: Buffer, _encoding, done) => attempt(done, () => update(chunk), chunk),
-    flush: (done) => attempt(done, end),
+    transform: (chunk: Buffer, _encoding, done) => attempt(done, () => hasher.update(chunk), chunk),
+    flush: (done) => attempt(done, () => hasher.finish()),
   });
 }
 
-function attempt(done: TransformCallback, work: () => void, chunk?: Buffer): void {
+function attempt(done: TransformCallback, work: () => unknown, chunk?: Buffer): void {
   try {
     work();
   } catch (error) {

@@ -6,14 +6,7 @@
 import * as v from 'valibot';
 import { TsbuildError } from '../errors.ts';
 import { type Descriptor, descriptorSchema } from './descriptor.ts';
-import {
-  DOCKER_LIST,
-  DOCKER_MANIFEST,
-  isIndexType,
-  isManifestType,
-  OCI_INDEX,
-  OCI_MANIFEST,
-} from './media-types.ts';
+import { isIndexType, isManifestType, OCI_INDEX, OCI_MANIFEST } from './media-types.ts';
 
 export interface Manifest {
   readonly schemaVersion: 2;
@@ -98,10 +91,6 @@ export function isIndex(document: Manifest | Index): document is Index {
 /** Every descriptor that a document points at, in the order in which they must exist before it. */
 export function children(document: Manifest | Index): readonly Descriptor[] {
   return isIndex(document) ? document.manifests : [document.config, ...document.layers];
-}
-
-export function isDockerType(mediaType: string): boolean {
-  return mediaType === DOCKER_MANIFEST || mediaType === DOCKER_LIST;
 }
 
 /** @throws TsbuildError `MANIFEST` */
