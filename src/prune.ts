@@ -5,8 +5,8 @@ import type { HostOptions } from './options.ts';
 
 export interface PruneOptions extends HostOptions {
   /**
-   * Also the whole build cache, with cache mounts, downloads, and what is known of contexts. Without it, cached steps and downloads
-   * go that were not used for 7 days.
+   * Also the whole build cache, with cache mounts, downloads, and what is known of contexts. Without it, cached steps and
+   * downloads go that were not used for 7 days.
    */
   readonly all?: boolean;
   /** Milliseconds: only what was not made or used for so long. Cache mounts, of which that is not known, then stay. */

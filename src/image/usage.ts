@@ -15,6 +15,7 @@ export interface UsageRow {
     | 'downloads'
     | 'known contexts'
     | 'known of the host'
+    | 'compiled code'
     | 'unused content'
     | 'temporary files';
   /** Images; cached layers; directories; files. */
@@ -55,6 +56,7 @@ export function diskUsage(store: Store, cachedLayers: Iterable<DiffID>): readonl
     directoryRow('downloads', store.path('downloads')),
     directoryRow('known contexts', store.path('contexts')),
     directoryRow('known of the host', store.path('host'), () => []),
+    directoryRow('compiled code', store.path('compiled')),
     { type: 'unused content', count: unusedFiles, ...whole(sizes.unused) },
     directoryRow('temporary files', store.path('tmp'), staleTemp),
   ];

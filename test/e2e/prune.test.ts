@@ -99,8 +99,16 @@ describe.each<[string, As]>([
       for (const name of list('cache', shard))
         utimesSync(join(cli.home, 'cache', shard, name), longAgo, longAgo);
     await cli.ok(['build', cli.context({ Dockerfile: `FROM busybox\nRUN echo new > /new\n` })]);
+    // Code of a tsbuild that was replaced.
+    mkdirSync(join(cli.home, 'compiled'), { recursive: true });
+    for (const name of ['old', 'young']) writeFileSync(join(cli.home, 'compiled', name), 'code');
+    utimesSync(join(cli.home, 'compiled/old'), longAgo, longAgo);
+    giveTo(join(cli.home, 'compiled'), as);
+    expect((await usage())('compiled code').size).toBeGreaterThanOrEqual(8);
     await cli.ok(['prune']);
     expect((await usage())('build cache').count).toBe(1);
+    expect(list('compiled')).not.toContain('old');
+    expect(list('compiled')).toContain('young');
   });
 
   test('--keep-storage keeps the steps used last', async () => {
