@@ -78,21 +78,26 @@ function runsOf(input: Buffer): readonly Run[] {
   return runs;
 }
 
-/** Bits a byte: what is squeezed already, or encrypted, has nearly 8. */
-const RANDOM_ENTROPY = 7.95;
-/** Odd, so that data in rows of 2ⁿ bytes does not show only one column. */
-const STRIDE = 5;
+/**
+ * Bits a byte: what is squeezed already, or encrypted, has nearly 8, of which a sample shows less the smaller it is. Text is
+ * told by few bytes. Strides are odd, so that data in rows of 2ⁿ bytes does not show only one column.
+ */
+const RANDOM = [
+  { stride: 41, bits: 7.5 },
+  { stride: 11, bits: 7.915 },
+] as const;
 
 function looksRandom(piece: Buffer): boolean {
+  return RANDOM.every(({ stride, bits }) => sampledEntropy(piece, stride) > bits);
+}
+
+function sampledEntropy(piece: Buffer, stride: number): number {
   const counts = new Uint32Array(256);
-  let samples = 0;
-  for (let at = 0; at < piece.length; at += STRIDE) {
-    counts[piece[at]!]! += 1;
-    samples += 1;
-  }
+  for (let at = 0; at < piece.length; at += stride) counts[piece[at]!]! += 1;
+  const samples = Math.ceil(piece.length / stride);
   let bits = 0;
   for (const count of counts) if (count > 0) bits += count * Math.log2(samples / count);
-  return bits / samples > RANDOM_ENTROPY;
+  return bits / samples;
 }
 
 /** RFC 1952, 2.3: no name, no time, no particular system: nothing but the bytes should matter. */
