@@ -1,7 +1,6 @@
 /** Which blob a layer goes out as: the one that it came as, one that was made of it before, or a new one of its tar. */
 import { join } from 'node:path';
 import type { EventSink } from '../events.ts';
-import { returnFreedMemory } from '../host/allocator.ts';
 import { type GrowingFile, growingFile } from '../host/growing-file.ts';
 import { inlineWorkers, type Workers } from '../host/workers.ts';
 import { layerAt } from '../layer/adopt.ts';
@@ -121,8 +120,6 @@ export async function makeBlob(
 
 /** Below this, starting a thread takes longer than the work. */
 const SMALL_BYTES = 2 * 1024 * 1024;
-/** From here on, what is not given back adds up. */
-const LARGE_BYTES = 64 * 1024 * 1024;
 
 async function compress(
   forming: LayerForming,
@@ -132,7 +129,6 @@ async function compress(
 ): Promise<LayerBlob> {
   const { store, step, emit, signal, compressionLevel: level } = forming;
   const workers = layer.size <= SMALL_BYTES ? thisThread() : forming.workers;
-  if (layer.size > LARGE_BYTES) returnFreedMemory();
   const subject = { digest: layer.diffID, size: layer.size };
   const transfer = startTransfer(emit, step, subject, 'compress');
   const blob = await inTempDir(store, async (directory) => {
