@@ -72,7 +72,7 @@ function readVersion(home: string): boolean {
  */
 function makeHome(home: string): void {
   try {
-    fs.mkdirSync(home, { recursive: true, mode: 0o700 });
+    makeDirectories(home);
     for (const name of ['content/blobs/sha256', 'layers', 'locks', 'tmp']) {
       fs.mkdirSync(path.join(home, name), { recursive: true, mode: 0o755 });
     }
@@ -83,6 +83,18 @@ function makeHome(home: string): void {
     });
   } catch (error) {
     throw diskError(error, `create the store ${home}`);
+  }
+}
+
+/** Node's own recursive mkdir never ends where a directory refuses new ones with ENOENT, as /proc and automounters do. */
+function makeDirectories(directory: string): void {
+  if (fs.existsSync(directory)) return;
+  makeDirectories(path.dirname(directory));
+  try {
+    fs.mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Somebody else has made it meanwhile.
+    if (errnoOf(error) !== 'EEXIST' || !fs.existsSync(directory)) throw error;
   }
 }
 

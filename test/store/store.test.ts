@@ -56,6 +56,25 @@ describe('opening a store', () => {
     );
   });
 
+  test.each([
+    ['where nothing can be made', () => '/proc/no/home'],
+    [
+      'of a link that leads nowhere',
+      () => {
+        const link = newHome();
+        fs.symlinkSync('/proc/no', link);
+        return link;
+      },
+    ],
+  ])('tells of a home %s', (_what, home) => {
+    expect(() => openStore(home()).writeBlob(BLOB)).toThrow(
+      expect.objectContaining({
+        code: 'STORE',
+        message: expect.stringContaining('create the store'),
+      }),
+    );
+  });
+
   test('finishes a home that was left half made, and keeps the tags in it', async () => {
     const home = newHome();
     const name = 'docker.io/library/kept:latest';
