@@ -1,12 +1,8 @@
-/**
- * Bytes as a frame of zstd. Node has it from 22.15 on; before, the C library does it, which dpkg, rpm and systemd are linked
- * with, called through koffi; or else the program, where it is installed.
- */
+/** Bytes as a frame of zstd, by Node.js, by the C library, or by the program: whatever there is. */
 import { spawnSync } from 'node:child_process';
 import zlib from 'node:zlib';
 import { errnoOf, TsbuildError } from '../errors.ts';
-import { loadKoffi } from '../host/koffi.ts';
-import { lazily } from '../host/lazily.ts';
+import { libzstd } from '../host/libzstd.ts';
 
 /** Makes a frame at the start of the output, and returns its size; or nothing, if the host lacks what it needs. */
 export type ZstdEncoder = (input: Buffer, output: Buffer, level: number) => number | undefined;
@@ -44,37 +40,13 @@ const byNode: ZstdEncoder = (input, output, level) =>
     .copy(output);
 
 export const byLibrary: ZstdEncoder = (input, output, level) => {
-  const { calls } = libzstd();
-  if (calls === undefined) return undefined;
-  const size = calls.ZSTD_compress(output, output.length, input, input.length, level);
-  if (calls.ZSTD_isError(size)) throw new Error(`ZSTD_compress: ${calls.ZSTD_getErrorName(size)}`);
+  const library = libzstd();
+  if (library === undefined) return undefined;
+  const size = library.ZSTD_compress(output, output.length, input, input.length, level);
+  if (library.ZSTD_isError(size))
+    throw new Error(`ZSTD_compress: ${library.ZSTD_getErrorName(size)}`);
   return size;
 };
-
-interface Calls {
-  readonly ZSTD_compress: (
-    ...args: [output: Buffer, room: number, input: Buffer, size: number, level: number]
-  ) => number;
-  readonly ZSTD_isError: (result: number) => number;
-  readonly ZSTD_getErrorName: (result: number) => string;
-}
-
-const libzstd = lazily((): { readonly calls?: Calls } => {
-  try {
-    const file = loadKoffi().load('libzstd.so.1');
-    return {
-      calls: {
-        ZSTD_compress: file.func(
-          'size_t ZSTD_compress(void *out, size_t room, const void *in, size_t size, int level)',
-        ),
-        ZSTD_isError: file.func('unsigned int ZSTD_isError(size_t result)'),
-        ZSTD_getErrorName: file.func('const char *ZSTD_getErrorName(size_t result)'),
-      },
-    };
-  } catch {
-    return {};
-  }
-});
 
 /** 0 is the default level, as in the library. */
 export function byProgram(input: Buffer, output: Buffer, level: number): number {

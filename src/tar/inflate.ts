@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { Duplex, PassThrough, type Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { errnoOf, TsbuildError } from '../errors.ts';
+import { unzstdStream } from './unzstd.ts';
 
 export type TarCompression = 'none' | 'gzip' | 'zstd' | 'bzip2' | 'xz';
 
@@ -32,8 +33,11 @@ export function inflateStream(compression: TarCompression): Duplex {
   if (compression === 'none') return new PassThrough();
   // Reads every member of a gzip file: parallel compressors write several.
   if (compression === 'gzip') return zlib.createGunzip(GUNZIP);
-  const zstd = compression === 'zstd' ? (zlib as ZlibWithZstd).createZstdDecompress : undefined;
-  return zstd?.({ chunkSize: CHUNK }) ?? programStream(compression);
+  return (compression === 'zstd' ? zstdStream() : undefined) ?? programStream(compression);
+}
+
+function zstdStream(): Transform | undefined {
+  return (zlib as ZlibWithZstd).createZstdDecompress?.({ chunkSize: CHUNK }) ?? unzstdStream();
 }
 
 /** From Node 22.15 on, zlib has zstd; the types here are those of Node 20. */
