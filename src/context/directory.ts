@@ -12,11 +12,19 @@
  */
 import fs from 'node:fs';
 import { errnoOf, TsbuildError } from '../errors.ts';
+import { lazily } from '../host/lazily.ts';
 import { type HostStat, hostStat, type Lstat, lstatMany } from '../host/lstat.ts';
 import { decodeName, displayName, fsPath } from '../host/path-bytes.ts';
 import { readNames } from '../host/read-names.ts';
 import { major, minor } from '../host/syscalls.ts';
-import { type FileNode, type FileTree, type FileType, parentPath } from '../tree/file-tree.ts';
+import {
+  baseName,
+  type FileNode,
+  type FileTree,
+  type FileType,
+  joinPath,
+  parentPath,
+} from '../tree/file-tree.ts';
 import { filterTree } from '../tree/filter.ts';
 import { type IgnoreRules, whyIgnored } from './dockerignore.ts';
 
@@ -64,17 +72,28 @@ function explain(ignore: IgnoreRules, path: string): string | undefined {
 }
 
 function directoryTree(root: string): FileTree {
-  const nodes = new Map<string, FileNode | undefined>();
+  /** By directory and name: most are asked for together with their neighbours. */
+  const known = new Map<string, Map<string, FileNode | undefined>>();
   const lists = new Map<string, readonly string[]>();
   const lstat = lstatMany();
   const hostPath = (path: string): string => (path === '' ? root || '/' : `${root}/${path}`);
+  const top = lazily(() => readRoot(hostPath('')));
 
+  const knownIn = (directory: string): Map<string, FileNode | undefined> => {
+    const nodes = known.get(directory) ?? new Map<string, FileNode | undefined>();
+    known.set(directory, nodes);
+    return nodes;
+  };
   const lookup = (path: string): FileNode | undefined => {
-    if (nodes.has(path)) return nodes.get(path);
+    if (path === '') return top();
+    const directory = parentPath(path);
+    const name = baseName(path);
+    const siblings = knownIn(directory);
+    if (siblings.has(name)) return siblings.get(name);
     // The kernel would follow a link on the way, perhaps out of the context.
-    const reachable = path === '' || lookup(parentPath(path))?.type === 'directory';
-    const node = reachable ? readNode(hostPath(path), path, lstat) : undefined;
-    nodes.set(path, node);
+    const isReachable = lookup(directory)?.type === 'directory';
+    const node = isReachable ? readNode(hostPath(path), path, lstat) : undefined;
+    siblings.set(name, node);
     return node;
   };
   const list = (path: string): readonly string[] => {
@@ -85,15 +104,31 @@ function directoryTree(root: string): FileTree {
     }
     return names;
   };
-  return { lookup, list };
+  const nodes = (path: string): readonly (FileNode | undefined)[] => {
+    const siblings = knownIn(path);
+    const prefix = path === '' ? `${root}/` : `${root}/${path}/`;
+    return list(path).map((name) => {
+      if (siblings.has(name)) return siblings.get(name);
+      const node = readNode(prefix + name, joinPath(path, name), lstat);
+      siblings.set(name, node);
+      return node;
+    });
+  };
+  return { lookup, list, nodes };
+}
+
+/** It may be a link to the context; nothing else is followed. */
+function readRoot(hostPath: string): FileNode {
+  try {
+    return toNode(hostStat(fs.statSync(fsPath(hostPath), { bigint: true })), hostPath);
+  } catch (cause) {
+    throw unreadable('', cause);
+  }
 }
 
 function readNode(hostPath: string, path: string, lstat: Lstat): FileNode | undefined {
   try {
-    // The root may be a link to the context; nothing else is followed.
-    const stat =
-      path === '' ? hostStat(fs.statSync(fsPath(hostPath), { bigint: true })) : lstat(hostPath);
-    return toNode(stat, hostPath);
+    return toNode(lstat(hostPath), hostPath);
   } catch (cause) {
     if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return undefined;
     throw unreadable(path, cause);

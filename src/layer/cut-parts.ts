@@ -2,8 +2,8 @@
 import { hash } from 'node:crypto';
 import { END_OF_ARCHIVE } from '../tar/encode.ts';
 import { BLOCK, padding } from '../tar/entry.ts';
-import type { Content } from '../tree/file-tree.ts';
-import type { Gap, TarPart } from './fill-part.ts';
+import type { Content, FileRange } from '../tree/file-tree.ts';
+import { type Gaps, noGaps, type TarPart } from './fill-part.ts';
 import type { LayerInput } from './layer.ts';
 import { type LaidOut, type LayoutOptions, startLayout } from './tar-layout.ts';
 
@@ -20,7 +20,7 @@ interface Draft {
   start: number;
   bytes: Buffer;
   used: number;
-  gaps: Gap[];
+  gaps: Gaps;
 }
 
 type Parts<T> = Generator<TarPart, T, SharedArrayBuffer>;
@@ -32,7 +32,7 @@ export function* cutParts(
   first: SharedArrayBuffer,
 ): Parts<LaidOut> {
   const { tar, consume = false } = options;
-  const draft = { tar, consume, start: 0, bytes: Buffer.from(first), used: 0, gaps: [] };
+  const draft = { tar, consume, start: 0, bytes: Buffer.from(first), used: 0, gaps: noGaps() };
   const layout = startLayout(options);
   for (const input of inputs) {
     const { headers, file } = layout.add(input);
@@ -60,7 +60,7 @@ function gapWhole(draft: Draft, content: Content, name: string): boolean {
   const { size } = content;
   const end = draft.used + size + padding(size);
   if (end > draft.bytes.length) return false;
-  draft.gaps.push({ at: draft.used, size, skip: 0, range: content, name });
+  addGap(draft, size, 0, content, name);
   draft.bytes.fill(0, draft.used + size, end);
   draft.used = end;
   return true;
@@ -74,11 +74,28 @@ function* putContent(draft: Draft, content: Content, name: string): Parts<void> 
   }
   for (let skip = 0; skip < content.size; ) {
     const size = yield* makeRoom(draft, content.size - skip);
-    draft.gaps.push({ at: draft.used, size, skip, range: content, name });
+    addGap(draft, size, skip, content, name);
     draft.used += size;
     skip += size;
   }
   yield* putBytes(draft, zeros(padding(content.size)));
+}
+
+function addGap(
+  { gaps, used }: Draft,
+  size: number,
+  skip: number,
+  range: FileRange,
+  name: string,
+): void {
+  gaps.at.push(used);
+  gaps.size.push(size);
+  gaps.skip.push(skip);
+  gaps.file.push(range.file);
+  gaps.offset.push(range.offset);
+  gaps.rangeSize.push(range.size);
+  gaps.ctime.push(range.ctime);
+  gaps.name.push(name);
 }
 
 const ZEROS = Buffer.alloc(BLOCK);
@@ -103,7 +120,7 @@ function* makeRoom(draft: Draft, wanted: number): Parts<number> {
     draft.start += draft.used;
     draft.bytes = Buffer.from(next);
     draft.used = 0;
-    draft.gaps = [];
+    draft.gaps = noGaps();
   }
   return Math.min(wanted, draft.bytes.length - draft.used);
 }

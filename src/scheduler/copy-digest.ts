@@ -30,33 +30,35 @@ export async function digestCopy(
   await options.hashFiles([...files]);
 
   const digest = createHash('sha256');
-  for (const text of batches(lines(items, options))) digest.update(text);
-  return digestFromHex(digest.digest('hex'));
-}
-
-function* lines(items: readonly CopyItem[], options: DigestOptions): Generator<string> {
-  const line = (path: string, node: FileNode, type: string): string =>
-    `${type} ${describe(node, options)} ${node.type === 'file' ? node.sha256 : '-'} ${JSON.stringify(path)}\n`;
-  for (const { name, node, unpack, entries } of items) {
-    // Of a directory only the content is copied: neither its name nor its mode matter.
-    if (node.type === 'directory') yield 'directory\n';
-    else yield line(name, node, unpack ? 'unpack' : node.type);
-    for (const entry of entries) yield line(entry.path, entry.node, entry.node.type);
-  }
+  let batch = '';
+  const add = (line: string): void => {
+    batch += line;
+    if (batch.length < BATCH_CHARACTERS) return;
+    digest.update(batch);
+    batch = '';
+  };
+  addLines(items, options, add);
+  return digestFromHex(digest.update(batch).digest('hex'));
 }
 
 /** Each call of a hash has its cost, large as the lines or not. */
 const BATCH_CHARACTERS = 64 * 1024;
 
-function* batches(lines: Iterable<string>): Generator<string> {
-  let batch = '';
-  for (const line of lines) {
-    batch += line;
-    if (batch.length < BATCH_CHARACTERS) continue;
-    yield batch;
-    batch = '';
+function addLines(
+  items: readonly CopyItem[],
+  options: DigestOptions,
+  add: (line: string) => void,
+): void {
+  const addNode = (path: string, node: FileNode, type: string): void => {
+    const content = node.type === 'file' ? node.sha256 : '-';
+    add(`${type} ${describe(node, options)} ${content} ${JSON.stringify(path)}\n`);
+  };
+  for (const { name, node, unpack, entries } of items) {
+    // Of a directory only the content is copied: neither its name nor its mode matter.
+    if (node.type === 'directory') add('directory\n');
+    else addNode(name, node, unpack ? 'unpack' : node.type);
+    for (const entry of entries) addNode(entry.path, entry.node, entry.node.type);
   }
-  yield batch;
 }
 
 /** Fields without a space in them. */

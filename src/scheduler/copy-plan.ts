@@ -123,12 +123,13 @@ function putDirectory(at: string, node: FileNode, isPassage: boolean, copying: C
 }
 
 function putFile(at: string, node: FileNode, copying: Copying): void {
-  if (copying.target.lookup(at)?.type === 'directory') {
+  const existing = copying.target.lookup(at);
+  if (existing?.type === 'directory') {
     throw new TsbuildError('COPY_SOURCE', `copy to /${displayName(at)}: a directory is there`, {
       hint: `A file cannot replace a directory; remove /${displayName(at)} in an earlier RUN, or choose another destination.`,
     });
   }
-  copying.target.put(at, finish(node, copying));
+  copying.target.put(at, finish(node, copying), existing);
 }
 
 function finish(node: FileNode, { chmod, owner, item }: Copying): FileNode {

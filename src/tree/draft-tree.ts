@@ -43,13 +43,17 @@ export class DraftTree implements FileTree {
     return [...new Set([...below, ...(this.#children.get(path) ?? [])])].sort();
   }
 
-  /** Puts a node in the place of what is there. What lies below a directory goes unless the new one is one too. */
-  put(path: string, node: FileNode): void {
-    const existing = this.lookup(path);
+  /**
+   * Puts a node in the place of what is there, which may have been looked up already. What lies below a directory goes unless
+   * the new one is one too.
+   */
+  put(path: string, node: FileNode, existing = this.lookup(path)): void {
     if (existing?.type === 'directory' && node.type !== 'directory') this.#clear(path);
     this.#written.set(path, node);
-    const siblings = this.#children.get(parentPath(path)) ?? new Set();
-    this.#children.set(parentPath(path), siblings.add(baseName(path)));
+    const directory = parentPath(path);
+    const siblings = this.#children.get(directory);
+    if (siblings === undefined) this.#children.set(directory, new Set([baseName(path)]));
+    else siblings.add(baseName(path));
   }
 
   /**
@@ -74,20 +78,24 @@ export class DraftTree implements FileTree {
    * readers of a layer who would else make them anew. The root is left out.
    */
   toEntries(): DraftEntry[] {
-    const nodes = new Map(this.#written);
-    for (const path of this.#written.keys()) {
-      for (let above = parentPath(path); above !== '' && !nodes.has(above); ) {
-        nodes.set(above, this.lookup(above)!);
-        above = parentPath(above);
-      }
-    }
-    nodes.delete('');
-    const paths = [...nodes.keys()].sort();
+    const above = this.#directoriesAbove();
+    const paths = [...this.#written.keys(), ...above.keys()].filter((path) => path !== '').sort();
     return paths.map((path) => {
-      const node = nodes.get(path)!;
+      const node = this.#written.get(path) ?? above.get(path)!;
       const isOpaque = node.type === 'directory' && this.#removed.has(path);
       return isOpaque ? { path, node, opaque: true } : { path, node };
     });
+  }
+
+  /** The directories that what was put lies in, and that were not put themselves. */
+  #directoriesAbove(): Map<string, FileNode> {
+    const found = new Map<string, FileNode>();
+    for (const directory of this.#children.keys()) {
+      for (let at = directory; at !== '' && !found.has(at); at = parentPath(at)) {
+        if (!this.#written.has(at)) found.set(at, this.lookup(at)!);
+      }
+    }
+    return found;
   }
 
   #isRemoved(path: string): boolean {

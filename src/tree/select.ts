@@ -55,14 +55,15 @@ export function selectPaths(tree: FileTree, word: string): readonly SelectedPath
 export function walkTree(tree: FileTree, start = ''): WalkedNode[] {
   const found: WalkedNode[] = [];
   const walk = (directory: string, relative: string): void => {
-    for (const name of tree.list(directory)) {
-      const at = joinPath(directory, name);
-      const node = tree.lookup(at);
+    const names = tree.list(directory);
+    const nodes = tree.nodes?.(directory);
+    for (const [at, name] of names.entries()) {
+      const node = nodes === undefined ? tree.lookup(joinPath(directory, name)) : nodes[at];
       // Listed, but gone since.
       if (node === undefined) continue;
       const path = joinPath(relative, name);
       found.push({ path, node });
-      if (node.type === 'directory') walk(at, path);
+      if (node.type === 'directory') walk(joinPath(directory, name), path);
     }
   };
   walk(start, '');

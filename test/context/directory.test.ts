@@ -84,6 +84,20 @@ test('what was seen once is not looked at again', () => {
   expect(tree.list('')).toEqual(['a']);
 });
 
+test('nodes found together are those that are found one by one, before or afterwards', () => {
+  const root = tempDirectory();
+  fs.mkdirSync(path.join(root, 'dir'));
+  for (const name of ['a', 'b', 'c']) fs.writeFileSync(path.join(root, 'dir', name), name);
+  const tree = openDirectory(root);
+  const before = tree.lookup('dir/b');
+  fs.writeFileSync(path.join(root, 'dir', 'b'), 'changed');
+  const [a, b, c] = tree.nodes!('dir');
+  expect(b).toBe(before);
+  expect([a, c]).toEqual([tree.lookup('dir/a'), tree.lookup('dir/c')]);
+  expect(tree.nodes!('')).toEqual([tree.lookup('dir')]);
+  expect(tree.nodes!('dir/a')).toEqual([]);
+});
+
 test('an excluded directory is not even opened, unless an exception may lie in it', () => {
   const root = tempDirectory();
   fs.mkdirSync(path.join(root, 'node_modules/a'), { recursive: true });
