@@ -26,6 +26,8 @@ export interface PartsOptions extends WriteOptions {
 const PART_BYTES = 1024 * 1024;
 /** At once: two being filled, one being hashed, and the next one ready. */
 const PARTS = 4;
+/** Until so many parts are written, one thread fills them: to start another takes as long as filling these. */
+const PARTS_OF_ONE_THREAD = 64;
 
 /**
  * What `writeLayer` writes, byte for byte; but contents whose sha256 is not known stay without one in the index.
@@ -79,6 +81,8 @@ function startFilling(workers: Workers, outer: AbortSignal) {
   const stopped = new AbortController();
   const signal = AbortSignal.any([outer, stopped.signal]);
   let buffers = 0;
+  let parts = 0;
+  let last: Promise<unknown> = Promise.resolve();
   const buffer = () => {
     buffers += 1;
     return new SharedArrayBuffer(PART_BYTES);
@@ -91,7 +95,10 @@ function startFilling(workers: Workers, outer: AbortSignal) {
   return {
     buffer,
     start(part: TarPart): void {
-      const filled = workers.run(FILL_TASK, part, { signal });
+      parts += 1;
+      const before = parts > PARTS_OF_ONE_THREAD ? Promise.resolve() : last;
+      const filled = before.then(() => workers.run(FILL_TASK, part, { signal }));
+      last = filled;
       // Awaited in order; until its turn a failure must not count as unhandled.
       filled.catch(() => {});
       started.push({ part, filled });
