@@ -1,6 +1,14 @@
 /** What the members of `-o` ask for, and images for several platforms, by the built command. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cli, createCli } from '../helpers/cli.ts';
@@ -77,7 +85,7 @@ describe('an OCI layout', () => {
     expect(tool('tar', '-tf', blob(layer!.digest))).toContain('amd64/file');
   });
 
-  test('with zstd is made by Node or by the program of that name, and without either says so', async () => {
+  test('with zstd is made by Node, by the library or by the program, and without any says so', async () => {
     const { top, blob } = await buildLayout('compression=zstd');
     expect(layerTypes(top)).toEqual(['tar+zstd']);
     expect(tool('tar', '--zstd', '-tf', blob(top.layers[0]!.digest))).toContain('amd64/file');
@@ -85,8 +93,15 @@ describe('an OCI layout', () => {
     const args = ['build', '--build-arg', 'OTHER=1', '-o', dest, context];
     mkdirSync(at('few-programs'));
     symlinkSync('/usr/bin/flock', at('few-programs/flock'));
+    mkdirSync(at('libraries'));
+    // Found before the host's, and none.
+    writeFileSync(at('libraries/libzstd.so.1'), '');
     const { status, stderr } = await cli.run(args, {
-      env: { PATH: at('few-programs'), TSBUILD_HOME: at('without-zstd') },
+      env: {
+        PATH: at('few-programs'),
+        LD_LIBRARY_PATH: at('libraries'),
+        TSBUILD_HOME: at('without-zstd'),
+      },
     });
     if ('zstdCompressSync' in (await import('node:zlib'))) return expect(status).toBe(0);
     expect(status).toBe(10);
