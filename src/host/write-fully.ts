@@ -2,9 +2,10 @@
 import { writeSync } from 'node:fs';
 
 /**
- * Linux takes the page cache's memory for each write(2) in blocks as large as the write; up to 32 KiB they come from what was
- * in use a moment ago. Larger ones are memory that nobody has used for long, and the host of a virtual machine has to
- * find that first: with writes of 1 MiB, a file of 512 MB takes 0.6 to 0.8 s of a core there, with these 0.25 to 0.3 s.
+ * Linux takes memory for the page cache in blocks as large as a write(2). Up to 32 KiB (PAGE_ALLOC_COSTLY_ORDER) each core has
+ * a list of what was freed last; larger ones are often memory that the host of a virtual machine has taken back and must
+ * find first. There, copying 512 MB by writes of 1 MiB took 0.6 to 0.8 s of a core, and by these 0.25 to 0.3 s; where
+ * memory is at hand, it takes no longer.
  */
 const PIECE_BYTES = 32 * 1024;
 
