@@ -35,12 +35,14 @@ export async function hashFiles(
   nodes: readonly FileNode[],
   options: HashOptions = {},
 ): Promise<void> {
-  const missing: FileNode[] = [];
+  // A node may be there more than once: two words of a COPY name it.
+  const unknown = new Set<FileNode>();
   for (const node of nodes) {
     node.sha256 ??= knownDigest(node, options.cache);
-    if (node.sha256 === undefined) missing.push(node);
+    if (node.sha256 === undefined) unknown.add(node);
   }
-  if (missing.length === 0) return;
+  if (unknown.size === 0) return;
+  const missing = [...unknown];
   const since = Date.now();
   const read = await hashAll(missing.map(rangeOf), options);
   for (const [order, node] of missing.entries()) {

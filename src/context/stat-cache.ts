@@ -92,10 +92,16 @@ function isRacy({ identity: { ctime } }: HostNode, since: number): boolean {
   return ctime + tick > BigInt(Math.floor(since)) * 1_000_000n;
 }
 
+interface RecordKey {
+  readonly bytes: Buffer;
+  /** The same, to be compared quickly. */
+  readonly words: Int32Array;
+}
+
 /** Makes the keys of records. Each is lent until the next. */
-function keyMaker(): (node: HostNode) => Buffer {
+function keyMaker(): (node: HostNode) => RecordKey {
   const fields = new BigInt64Array(KEY_BYTES / 8);
-  const key = Buffer.from(fields.buffer);
+  const key = { bytes: Buffer.from(fields.buffer), words: new Int32Array(fields.buffer) };
   return ({ size, mtime, identity: { device, inode, ctime } }) => {
     fields[0] = device;
     fields[1] = inode;
@@ -107,14 +113,14 @@ function keyMaker(): (node: HostNode) => Buffer {
 }
 
 /** A key as a string of bytes, so that a Map finds it. */
-function nameOf(key: Buffer): string {
-  return key.toString('latin1');
+function nameOf({ bytes }: Pick<RecordKey, 'bytes'>): string {
+  return bytes.toString('latin1');
 }
 
 interface RecordFile {
   readonly bytes: Buffer;
   /** Where the record of a key is; -1 if there is none. */
-  find(key: Buffer): number;
+  find(key: RecordKey): number;
 }
 
 /** Files are met in the order in which they were met before, so the next record is tried before all are sorted by key. */
@@ -122,8 +128,13 @@ function readRecords(file: string): RecordFile {
   const bytes = readBytes(file);
   let positions: ReadonlyMap<string, number> | undefined;
   let next = MAGIC.length;
-  const isNext = (key: Buffer) =>
-    next + RECORD_BYTES <= bytes.length && key.compare(bytes, next, next + KEY_BYTES) === 0;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
+  const isNext = ({ words: key }: RecordKey): boolean => {
+    if (next + RECORD_BYTES > bytes.length) return false;
+    const start = next / 4;
+    for (let n = 0; n < key.length; n += 1) if (words[start + n] !== key[n]) return false;
+    return true;
+  };
   return {
     bytes,
     find(key) {
@@ -139,18 +150,20 @@ function readRecords(file: string): RecordFile {
   };
 }
 
+const NO_RECORDS = Buffer.from(new ArrayBuffer(MAGIC.length));
+
 function readBytes(file: string): Buffer {
   try {
     const bytes = fs.readFileSync(file);
-    return bytes.subarray(0, MAGIC.length).equals(MAGIC) ? bytes : MAGIC;
+    return bytes.subarray(0, MAGIC.length).equals(MAGIC) ? bytes : NO_RECORDS;
   } catch {
-    return MAGIC;
+    return NO_RECORDS;
   }
 }
 
 function* recordNames(bytes: Buffer): Generator<[name: string, at: number]> {
   for (let at = MAGIC.length; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES)
-    yield [nameOf(bytes.subarray(at, at + KEY_BYTES)), at];
+    yield [nameOf({ bytes: bytes.subarray(at, at + KEY_BYTES) }), at];
 }
 
 function* allRecords(bytes: Buffer): Generator<[name: string, record: CacheRecord]> {

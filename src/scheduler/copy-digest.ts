@@ -22,12 +22,12 @@ export async function digestCopy(
   items: readonly CopyItem[],
   options: DigestOptions,
 ): Promise<Digest> {
-  const files = new Set<FileNode>();
+  const files: FileNode[] = [];
   for (const { node, entries } of items) {
-    if (node.type === 'file') files.add(node);
-    for (const entry of entries) if (entry.node.type === 'file') files.add(entry.node);
+    if (node.type === 'file') files.push(node);
+    for (const entry of entries) if (entry.node.type === 'file') files.push(entry.node);
   }
-  await options.hashFiles([...files]);
+  await options.hashFiles(files);
 
   const digest = createHash('sha256');
   let batch = '';
