@@ -54,7 +54,8 @@ export function openEnvironment(options: HostOptions, emit: EventSink): Environm
     }),
     executor: once(async () => {
       const { createExecutor } = await import('./executor/client.ts');
-      return createExecutor({ home, entry: entryFile('executor'), env, onWarning });
+      const { dedicated = false } = options;
+      return createExecutor({ home, entry: entryFile('executor'), env, dedicated, onWarning });
     }),
     async [Symbol.asyncDispose]() {
       // Also those that nobody has waited for. What could not be opened has failed whoever asked for it.

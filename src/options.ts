@@ -14,6 +14,11 @@ export interface HostOptions {
   /** Environment for PATH, DOCKER_CONFIG, HOME, proxies, SSH_AUTH_SOCK; default `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly signal?: AbortSignal;
+  /**
+   * The process has nothing else to do: as root, its main thread may be given a mount namespace of its own, so that no
+   * second process has to be started to run steps. So the command line does.
+   */
+  readonly dedicated?: boolean;
 }
 
 export type NetworkMode = 'default' | 'host' | 'none';

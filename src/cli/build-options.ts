@@ -129,6 +129,7 @@ export function buildOptions(
   return withoutUndefined({
     context,
     env,
+    dedicated: true,
     dockerfile: flags.file,
     tags: flags.tag,
     buildArgs: fromEnvironment(flags['build-arg'], env),

@@ -1,5 +1,5 @@
 /** The command, loaded by start.ts: what ends it comes by here, be it a status, an error, a signal or a closed pipe. */
-import { errnoOf, exitStatus, isTsbuildError } from '../errors.ts';
+import { errnoOf, exitStatus, isTsbuildError, TsbuildError } from '../errors.ts';
 import type { CommandContext, FailureHandling } from './command.ts';
 import { dispatch } from './dispatch.ts';
 import { listenForSignals, signalStatus } from './signals.ts';
@@ -27,6 +27,12 @@ const context: CommandContext = {
     handling = { ...handling, ...more };
   },
 };
+
+// Whoever waits for what never comes has found a bug of ours, which must not look like a success.
+process.once('beforeExit', async () => {
+  const status = await report(new TsbuildError('INTERNAL', 'the command ended without a result'));
+  process.exit(status);
+});
 
 const argv = process.argv.slice(2);
 dispatch(argv, context)

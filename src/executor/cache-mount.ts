@@ -11,6 +11,8 @@ type CacheMount = Extract<ExecMount, { type: 'cache' }>;
 
 export interface CacheSources {
   readonly mountLayers: (view: LayersView) => string;
+  /** Where `cp` is found. */
+  readonly searchPath: string;
 }
 
 /** Makes the cache if there is none: whole or not at all, and another step's if that one was first. */
@@ -36,14 +38,15 @@ export function makeCache(mount: CacheMount, sources: CacheSources): void {
 function copySeed(
   seed: NonNullable<CacheMount['seed']>,
   to: string,
-  { mountLayers }: CacheSources,
+  { mountLayers, searchPath }: CacheSources,
 ): void {
   const found = locateInside(mountLayers({ layers: seed.layers, readonly: true }), seed.path);
   if (found === undefined) {
     throw new TsbuildError('NOT_FOUND', `cache mount: no /${seed.path} to begin with`);
   }
   const entries = ['-aT', '--', found.file, to];
-  const { status, error, stderr } = spawnSync('cp', entries, { encoding: 'utf8' });
+  const env = { PATH: searchPath };
+  const { status, error, stderr } = spawnSync('cp', entries, { encoding: 'utf8', env });
   if (error !== undefined || status !== 0) {
     throw new TsbuildError('EXECUTOR', `fill cache mount: ${error?.message ?? stderr.trim()}`, {
       cause: error,

@@ -7,6 +7,7 @@ import { TsbuildError } from '../errors.ts';
 import { parseCapabilityMask } from '../runtime/capabilities.ts';
 import { openStore } from '../store/store.ts';
 import { staleTemp } from '../store/temp.ts';
+import { meetChild } from './child-process.ts';
 import { type Connection, connect } from './connection.ts';
 import { launch } from './launch.ts';
 import type { Session } from './messages.ts';
@@ -60,8 +61,12 @@ async function open(options: ExecutorOptions, onEnd: () => void): Promise<Connec
   try {
     const searchPath = searchPathOf(options.env?.PATH);
     const rootless = !mayMount();
-    const child = await launch({ entry: options.entry, searchPath, rootless });
-    const live = connect(child, { rootless, onWarning: options.onWarning, onEnd: end });
+    const place = { entry: options.entry, searchPath };
+    const meet =
+      options.dedicated && !rootless
+        ? (await import('./same-process.ts')).meetHere(place)
+        : meetChild(await launch({ ...place, rootless }));
+    const live = connect(meet, { rootless, onWarning: options.onWarning, onEnd: end });
     const stale = staleTemp(store.path('tmp'));
     const session = { home: store.home, directory, stale, searchPath };
     const form = parseMountForm(options.env?.TSBUILD_MOUNT_FORM);

@@ -1,11 +1,11 @@
 /**
  * A live executor: requests go to it, answers come back to who waits for them, and if it dies they all hear of it.
  */
-import type { ChildProcess } from 'node:child_process';
 import { TsbuildError } from '../errors.ts';
 import { fromPlainError } from '../host/error-transport.ts';
 import { launchFailure } from './launch-failure.ts';
 import type { FromExecutor, ToExecutor } from './messages.ts';
+import type { Meet, Peer } from './peer.ts';
 import type { ExecOptions, ExecRequest, ExecResult } from './protocol.ts';
 
 export interface Connection {
@@ -21,14 +21,12 @@ export interface Connection {
 export interface ConnectOptions {
   readonly rootless: boolean;
   readonly onWarning: ((message: string) => void) | undefined;
-  /** Called once, when the process and its streams have ended. */
+  /** Called once, when nothing of the executor is left. */
   readonly onEnd: () => void;
 }
 
 /** Milliseconds that an aborted request may take to end, and a stopped executor to clear up, before it is killed. */
 const PATIENCE = 10_000;
-/** Characters of the executor's stderr that are kept for an error. */
-const TAIL = 4096;
 
 interface Waiting {
   readonly onOutput: ExecOptions['onOutput'];
@@ -42,42 +40,37 @@ type Question =
   | { readonly type: 'run'; readonly request: ExecRequest }
   | { readonly type: 'remove'; readonly paths: readonly string[] };
 
-export function connect(child: ChildProcess, options: ConnectOptions): Connection {
+export function connect(meet: Meet, options: ConnectOptions): Connection {
   const waiting = new Map<number, Waiting>();
   let runs = 0;
   let ready = false;
-  const tail = keepTail(child);
 
   const receive = (message: FromExecutor): void => {
     if (message.type === 'ready') ready = true;
     else if (message.type === 'warning') options.onWarning?.(message.message);
     else settle(waiting, message);
   };
+  let peer: Peer;
   const ended = new Promise<void>((resolve) => {
-    const end = (why: string): void => {
-      const error = ready ? died(why, tail()) : launchFailure(tail() || why, options.rootless);
+    const onEnd = (why: string): void => {
+      const said = peer.lastWords();
+      const error = ready ? died(why, said) : launchFailure(said || why, options.rootless);
       for (const { reject } of waiting.values()) reject(error);
       waiting.clear();
       options.onEnd();
       resolve();
     };
-    child.once('error', (error) => end(error.message));
-    child.once('close', (status, signal) => end(signal ?? `status ${status}`));
+    peer = meet({ onMessage: receive, onEnd });
   });
-  child.on('message', receive);
-
-  const send = (message: ToExecutor): void => {
-    // A process that has just died is noticed by `close`, which answers all who wait.
-    if (child.connected) child.send(message, () => {});
-  };
+  const send = (message: ToExecutor): void => peer.send(message);
   const ask = (message: Question, onOutput?: ExecOptions['onOutput']) => {
     runs += 1;
     const run = runs;
     const answer = new Promise<ExecResult | undefined>((resolve, reject) => {
       waiting.set(run, { onOutput, resolve, reject });
     });
-    if (!child.connected) waiting.get(run)!.reject(died('its channel is closed', tail()));
-    else send({ ...message, run });
+    if (peer.isThere()) send({ ...message, run });
+    else waiting.get(run)!.reject(died('its channel is closed', peer.lastWords()));
     return { run, answer };
   };
   return {
@@ -86,7 +79,7 @@ export function connect(child: ChildProcess, options: ConnectOptions): Connectio
       const { run, answer } = ask({ type: 'run', request }, onOutput);
       return abortable(answer as Promise<ExecResult>, signal, () => {
         send({ type: 'abort', run });
-        return killLater(child);
+        return killLater(peer);
       });
     },
     remove: async (paths) => {
@@ -94,7 +87,7 @@ export function connect(child: ChildProcess, options: ConnectOptions): Connectio
     },
     stop: async () => {
       send({ type: 'stop' });
-      const timer = killLater(child);
+      const timer = killLater(peer);
       await ended;
       clearTimeout(timer);
     },
@@ -139,8 +132,8 @@ async function abortable(
   }
 }
 
-function killLater(child: ChildProcess): NodeJS.Timeout {
-  return setTimeout(() => child.kill('SIGKILL'), PATIENCE);
+function killLater(peer: Peer): NodeJS.Timeout {
+  return setTimeout(() => peer.kill(), PATIENCE);
 }
 
 function died(why: string, tail: string): TsbuildError {
@@ -148,15 +141,4 @@ function died(why: string, tail: string): TsbuildError {
   return new TsbuildError('EXECUTOR', `the executor ended unexpectedly (${why})${said}`, {
     retryable: true,
   });
-}
-
-/** Nothing should come; what does is of help when it dies. */
-function keepTail(child: ChildProcess): () => string {
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding('utf8').on('data', (piece: string) => {
-      text = (text + piece).slice(-TAIL);
-    });
-  }
-  return () => text.trim();
 }

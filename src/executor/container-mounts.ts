@@ -27,6 +27,8 @@ export interface MountSources {
   readonly sshSockets: ReadonlyMap<ExecMount, string>;
   /** Mounts a stack of layers, and returns where its files are. */
   readonly mountLayers: (mount: LayersView) => string;
+  /** Of the host's programs. */
+  readonly searchPath: string;
 }
 
 /** @throws TsbuildError `NOT_FOUND` if something to be mounted does not exist. */

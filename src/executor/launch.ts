@@ -13,7 +13,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
 import { TsbuildError } from '../errors.ts';
-import { findExecutable, runCommand } from '../host/process.ts';
+import { requireExecutable, runCommand } from '../host/process.ts';
+import type { StandardStreams } from './container-io.ts';
 import { type IdMap, type IdMaps, readIdMaps } from './id-maps.ts';
 
 export interface LaunchOptions {
@@ -26,9 +27,11 @@ export interface LaunchOptions {
 
 /** @throws TsbuildError `UNSUPPORTED_HOST` if a tool is missing, or the user has no range of ids. */
 export async function launch(options: LaunchOptions): Promise<ChildProcess> {
-  const unshare = find('unshare', 'util-linux', options);
+  const find = (name: string, debianPackage: string) =>
+    requireExecutable(name, debianPackage, options.searchPath);
+  const unshare = find('unshare', 'util-linux');
   const command = [
-    ...[find('setpriv', 'util-linux', options), '--pdeathsig', 'KILL', '--'],
+    ...[find('setpriv', 'util-linux'), '--pdeathsig', 'KILL', '--'],
     ...[unshare, '--mount', '--propagation', 'private', ...(options.rootless ? ['--cgroup'] : [])],
     ...['--pid', '--fork', '--kill-child=KILL', '--mount-proc', '--'],
     ...[process.execPath, options.entry],
@@ -36,14 +39,17 @@ export async function launch(options: LaunchOptions): Promise<ChildProcess> {
   if (!options.rootless) return start(command, options);
   const maps = readIdMaps();
   const tools = {
-    uid: find('newuidmap', 'uidmap', options),
-    gid: find('newgidmap', 'uidmap', options),
+    uid: find('newuidmap', 'uidmap'),
+    gid: find('newgidmap', 'uidmap'),
   };
-  const shell = find('sh', 'dash', options);
+  const shell = find('sh', 'dash');
   const child = start([unshare, '--user', '--', shell, '-c', WAIT, shell, ...command], options);
   await mapIds(child, maps, tools, options);
   return child;
 }
+
+/** The executor's descriptors for the standard streams of the build process. Number 3 is the channel. */
+export const INHERITED: StandardStreams = { stdin: 4, stdout: 5, stderr: 6 };
 
 /** Says that the user namespace is there, waits for the ids, and goes on as their root. */
 const WAIT = 'echo >&7 && read -r go <&7 && exec "$@" 7<&-';
@@ -52,7 +58,7 @@ function start([file, ...args]: readonly string[], options: LaunchOptions): Chil
   return spawn(file!, args, {
     // Only this: options for Node would cost time, or run something else in there.
     env: { PATH: options.searchPath },
-    // See container-io.ts for what follows the channel; the last one is for WAIT.
+    // See INHERITED for what follows the channel; the last one is for WAIT.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc', 0, 1, 2, options.rootless ? 'pipe' : 'ignore'],
     serialization: 'advanced',
   });
@@ -92,13 +98,5 @@ async function writeMap(
   if (status === 0) return;
   throw new TsbuildError('UNSUPPORTED_HOST', `map ids with ${tool}: ${stderr.toString().trim()}`, {
     hint: 'check that newuidmap and newgidmap are setuid root, and the ranges in /etc/subuid and /etc/subgid',
-  });
-}
-
-function find(name: string, debianPackage: string, { searchPath }: LaunchOptions): string {
-  const file = findExecutable(name, searchPath);
-  if (file !== undefined) return file;
-  throw new TsbuildError('UNSUPPORTED_HOST', `run a step: there is no ${name}`, {
-    hint: `install it, for instance with: apt-get install ${debianPackage}`,
   });
 }

@@ -30,18 +30,24 @@ export function mountPrivate(directory: string): void {
 /**
  * Containers get no cgroup of their own, see runtime/runtime.ts. Yet runtimes look for the hierarchies. runc makes a
  * group where it can, wherever they are mounted, and fails if none is; crun fails unless there is just one. So they
- * shall see one that nobody can write to: that of version 2, which every kernel has.
+ * shall see one that nobody can write to: that of version 2, which every kernel has. `scratch` is an empty directory.
  */
-export function hideCgroups(): void {
+export function hideCgroups(scratch: string): void {
   const mounts = cgroupMounts();
   const unified = mounts.find(({ type }) => type === 'cgroup2');
-  for (const { point } of mounts.toReversed()) {
-    if (point !== CGROUPS && point !== unified?.point) tryTo(() => umount(point, MNT_DETACH));
-  }
   const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
-  // To bind takes microseconds, and to mount anew, ten milliseconds.
-  if (unified === undefined) tryTo(() => mount('cgroup2', CGROUPS, 'cgroup2', flags));
-  else if (unified.point !== CGROUPS) tryTo(() => mount(unified.point, CGROUPS, '', MS_BIND));
+  for (const { point } of mounts.toReversed()) {
+    if (!`${point}/`.startsWith(`${CGROUPS}/`)) tryTo(() => umount(point, MNT_DETACH));
+  }
+  if (unified?.point !== CGROUPS) {
+    // To bind takes microseconds, and to mount anew, ten milliseconds.
+    if (unified === undefined) tryTo(() => mount('cgroup2', scratch, 'cgroup2', flags));
+    else tryTo(() => mount(unified.point, scratch, '', MS_BIND));
+    // With all that is mounted below it: each of those would take half a millisecond.
+    tryTo(() => umount(CGROUPS, MNT_DETACH));
+    tryTo(() => mount(scratch, CGROUPS, '', MS_BIND));
+    tryTo(() => umount(scratch, MNT_DETACH));
+  }
   // Flags of a mount of its own, since those of the filesystem would be everybody's.
   tryTo(() => mount('', CGROUPS, '', MS_BIND | MS_REMOUNT | MS_RDONLY | flags));
 }

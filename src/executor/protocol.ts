@@ -155,6 +155,8 @@ export interface ExecutorOptions {
    * `erofs-loop`, `directory` or `copy` instead of the best that works here.
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** This process may be given namespaces of its own, see `HostOptions.dedicated`. */
+  readonly dedicated?: boolean;
   /** For what deserves to be told: a fallback to a slower form, an old kernel. */
   readonly onWarning?: (message: string) => void;
 }

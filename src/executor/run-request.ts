@@ -1,27 +1,22 @@
 /** One request from its layers to its result, and beyond: mount, run, see what changed, answer, clear up. */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { type Span, type SpanName, startSpan } from '../events.ts';
 import type { Layer } from '../layer/layer.ts';
 import type { Cgroup } from '../runtime/cgroup.ts';
 import { makeDevices, NO_DEVICES } from '../runtime/devices.ts';
-import type {
-  Abilities,
-  ContainerExit,
-  ContainerIO,
-  ContainerSpec,
-  Runtime,
-} from '../runtime/runtime.ts';
+import type { Abilities, ContainerExit, ContainerSpec, Runtime } from '../runtime/runtime.ts';
 import { type FilterOf, runtimeConfig } from '../runtime/spec.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
-import { terminalOf } from './container-io.ts';
+import { containerIO, type StandardStreams, terminalOf } from './container-io.ts';
 import { type LayersView, type PreparedMount, prepareMounts } from './container-mounts.ts';
 import { hostnameOf } from './etc-files.ts';
 import { isInside, type MountPoint, placeDirectory, placeMountPoints } from './mount-points.ts';
 import type { ExecRequest, ExecResult } from './protocol.ts';
 import { openSshSockets } from './ssh-sockets.ts';
 
-/** What a request is run with; main.ts puts it together. */
+/** What a request is run with; workshop.ts puts it together. */
 export interface Workshop {
   /** A tmpfs. */
   readonly bundles: string;
@@ -36,7 +31,8 @@ export interface Workshop {
     parents: readonly Layer[],
     options: { readonly sourceDateEpoch?: number; readonly signal: AbortSignal },
   ) => Promise<Layer | undefined>;
-  readonly ioOf: (request: ExecRequest) => ContainerIO;
+  readonly streams: StandardStreams;
+  readonly searchPath: string;
   /** The group that the request asks for. */
   readonly cgroupOf: (request: ExecRequest, key: string) => Cgroup | undefined;
 }
@@ -73,6 +69,10 @@ export async function runRequest(
     used.push(snapshot);
     return snapshot;
   };
+  const clearUp = (): void => {
+    for (const snapshot of used) snapshots.remove(snapshot);
+    rmSync(bundle, { recursive: true, force: true });
+  };
   try {
     mkdirSync(bundle, { mode: 0o700 });
     const devices = request.security === 'insecure';
@@ -83,26 +83,31 @@ export async function runRequest(
       return use(view.readonly ? snapshots.view(key, stack) : snapshots.prepare(key, stack)).root;
     };
     await using ssh = await openSshSockets(request, bundle);
-    const mounts = prepareMounts(request, { bundle, mountLayers, sshSockets: ssh.paths });
+    const mounts = prepareMounts(request, {
+      ...{ bundle, mountLayers, searchPath: workshop.searchPath },
+      sshSockets: ssh.paths,
+    });
     endMount();
     const endRun = measure('run');
     const container = { request, call, bundle, root: snapshot.root, mounts };
     const exit = await runContainer(workshop, container);
     endRun();
-    if (request.commit === undefined || exit.exitCode !== 0) {
-      await call.onResult({ ...exit, spans });
-      return;
+    let layer: Layer | undefined;
+    if (request.commit !== undefined && exit.exitCode === 0) {
+      const endDiff = measure('diff');
+      const options = { ...request.commit, signal: call.signal };
+      layer = await workshop.commit(snapshot, request.layers, options);
+      call.signal.throwIfAborted();
+      endDiff();
     }
-    const endDiff = measure('diff');
-    const options = { ...request.commit, signal: call.signal };
-    const layer = await workshop.commit(snapshot, request.layers, options);
-    call.signal.throwIfAborted();
-    endDiff();
     await call.onResult({ ...exit, spans, ...(layer === undefined ? {} : { layer }) });
-  } finally {
-    for (const snapshot of used) snapshots.remove(snapshot);
-    rmSync(bundle, { recursive: true, force: true });
+  } catch (error) {
+    clearUp();
+    throw error;
   }
+  // Whoever asked may have something else for us to begin with, by now.
+  await setImmediate();
+  clearUp();
 }
 
 /** Mountable forms of the layers that mounts look at, by the list that names them. */
@@ -145,14 +150,16 @@ async function runContainer(workshop: Workshop, container: Container): Promise<C
     if (!isInside(request.cwd, points)) placeDirectory(root, request.cwd, request.user);
     const { rootless } = workshop.abilities;
     const devices = rootless ? NO_DEVICES : makeDevices(join(bundle, 'dev'));
-    const spec = { ...specOf(request, root, mounts), devices };
-    const terminal = spec.terminal !== undefined;
+    const { streams } = workshop;
+    const size = terminalOf(request, streams);
+    const spec = { ...specOf(request, root, mounts), devices, terminal: size };
+    const terminal = size !== undefined;
     const runtime = workshop.runtimeFor({ terminal });
     const config = runtimeConfig(spec, workshop.abilities, runtime.filterOf);
     writeFileSync(join(bundle, 'config.json'), config);
     cgroup = workshop.cgroupOf(request, call.key);
     return await runtime.run(call.key, bundle, {
-      ...{ ...call, terminal, io: workshop.ioOf(request) },
+      ...{ ...call, terminal, io: containerIO(request, streams) },
       ...(cgroup === undefined ? {} : { cgroup }),
     });
   } finally {
@@ -165,7 +172,7 @@ function specOf(
   request: ExecRequest,
   root: string,
   mounts: readonly PreparedMount[],
-): Omit<ContainerSpec, 'devices'> {
+): Omit<ContainerSpec, 'devices' | 'terminal'> {
   const { args, env, cwd, user, network, security } = request;
   return {
     ...{ root, args, env, cwd, user, network, security },
@@ -176,7 +183,6 @@ function specOf(
     capDrop: request.capDrop ?? [],
     shmSize: request.shmSize ?? DEFAULT_SHM_SIZE,
     ulimits: request.ulimits ?? [],
-    terminal: terminalOf(request),
   };
 }
 

@@ -3,21 +3,27 @@ import { join } from 'node:path';
 import { isTsbuildError, TsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import { toPlainError } from '../host/error-transport.ts';
-import type { Workers } from '../host/workers.ts';
 import { type Cleaner, createCleaner, removeFiles } from './cleaner.ts';
 import type { FromExecutor, Session, ToExecutor } from './messages.ts';
 import type { ExecRequest } from './protocol.ts';
-import { type RunCall, runRequest, type Workshop } from './run-request.ts';
-import { openWorkshop } from './workshop.ts';
+import { type RunCall, runRequest } from './run-request.ts';
+import { type OpenWorkshop, openWorkshop, type Surroundings } from './workshop.ts';
 
-export interface Channel {
-  readonly workers: Workers;
-  readonly onMessage: (listener: (message: ToExecutor) => void) => void;
-  readonly onDisconnect: (listener: () => void) => void;
+export interface Channel extends Surroundings {
   /** Fulfilled when the other side can take more. */
   readonly send: (message: FromExecutor) => Promise<void>;
-  readonly exit: (status: number) => void;
+  /** Called when everything asked for has ended and has been cleared up after. */
+  readonly onStopped: () => void;
 }
+
+export interface Server {
+  receive(message: ToExecutor): void;
+  /** Drops all mounts, whatever still uses them. */
+  close(): void;
+}
+
+/** Two steps may well end at once; and each that has written much is helped by two threads more. */
+export const THREADS = 2;
 
 interface ActiveRun {
   readonly id: string;
@@ -28,9 +34,10 @@ interface ActiveRun {
 /** Milliseconds until a container that has just been started is looked for again. */
 const KILL_INTERVAL = 5;
 
-export function serve(channel: Channel): void {
+export function serve(channel: Channel): Server {
   const runs = new Map<number, ActiveRun>();
   let opening: Promise<Opened> | undefined;
+  let opened: Opened | undefined;
   let searchPath = '';
 
   const answer = async (run: number, request: ExecRequest, signal: AbortSignal): Promise<void> => {
@@ -72,17 +79,26 @@ export function serve(channel: Channel): void {
       ({ cleaner }) => cleaner.finish(),
       () => {},
     );
-    channel.exit(0);
+    close();
+    channel.onStopped();
+  };
+  const close = (): void => {
+    opened?.workshop[Symbol.dispose]();
+    opened = undefined;
   };
 
-  channel.onDisconnect(() => channel.exit(0));
-  channel.onMessage((message) => {
+  const receive = (message: ToExecutor): void => {
     switch (message.type) {
       case 'init':
         searchPath = message.session.searchPath;
         opening = open(message.session, channel);
-        // Every request that needs it fails with it.
-        opening.catch(() => {});
+        opening.then(
+          (parts) => {
+            opened = parts;
+          },
+          // Every request that needs it fails with it.
+          () => {},
+        );
         break;
       case 'run': {
         const abort = new AbortController();
@@ -103,12 +119,13 @@ export function serve(channel: Channel): void {
         void stop();
         break;
     }
-  });
+  };
   void channel.send({ type: 'ready' });
+  return { receive, close };
 }
 
 interface Opened {
-  readonly workshop: Workshop;
+  readonly workshop: OpenWorkshop;
   readonly cleaner: Cleaner;
 }
 
@@ -121,7 +138,7 @@ const STARTED = process.hrtime.bigint().toString(36);
 
 async function open(session: Session, channel: Channel): Promise<Opened> {
   const onWarning = (message: string) => void channel.send({ type: 'warning', message });
-  const workshop = openWorkshop(session, channel.workers, onWarning);
+  const workshop = openWorkshop(session, channel, onWarning);
   const cleaner = createCleaner(
     [join(session.directory, 'trash'), ...session.stale],
     session.searchPath,

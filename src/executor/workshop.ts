@@ -1,7 +1,9 @@
 /** Puts together what requests are run with: mounts of this process's own, the snapshotter, the runtime. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { PidNamespace } from '../host/pid-namespace.ts';
 import { spreadDirectories } from '../host/spread-directories.ts';
+import { MNT_DETACH, umount } from '../host/syscalls.ts';
 import type { Workers } from '../host/workers.ts';
 import { adoptLayer } from '../layer/adopt.ts';
 import type { Layer, WrittenLayer } from '../layer/layer.ts';
@@ -14,7 +16,7 @@ import { createCrun } from '../runtime/crun.ts';
 import { createRunc } from '../runtime/runc.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
 import { openStore, type Store } from '../store/store.ts';
-import { containerIO } from './container-io.ts';
+import type { StandardStreams } from './container-io.ts';
 import { mountCircumstances, remembered } from './host-facts.ts';
 import { copiedLowers, mountedLowers } from './lowers.ts';
 import type { Session } from './messages.ts';
@@ -24,21 +26,33 @@ import { keptFilters } from './seccomp-filters.ts';
 import { openSnapshotter, overlayWorks, type SnapshotChoice } from './snapshots.ts';
 import { type CommitTask, executorTasks } from './tasks.ts';
 
+/** What an executor has of the process that it runs in. */
+export interface Surroundings {
+  readonly workers: Workers;
+  readonly streams: StandardStreams;
+  /** Where containers are to be born, if not in the namespace of the process. */
+  readonly pidNamespace?: () => Promise<PidNamespace>;
+}
+
+export interface OpenWorkshop extends Workshop, Disposable {}
+
+/** Disposing of it drops its mounts, also those that are in use. */
 export function openWorkshop(
   session: Session,
-  workers: Workers,
+  surroundings: Surroundings,
   onWarning: (message: string) => void,
-): Workshop {
+): OpenWorkshop {
+  const { workers, streams } = surroundings;
   const { home, directory } = session;
   const abilities = readAbilities();
   const run = join(directory, 'run');
   mountPrivate(run);
   const cgroups = openCgroupRoots();
-  hideCgroups();
   const make = (...parts: string[]): string => {
     mkdirSync(join(...parts));
     return join(...parts);
   };
+  hideCgroups(make(run, 'cgroup'));
   const { rootless } = abilities;
   const overlay = {
     directory: make(directory, 'snapshots'),
@@ -69,13 +83,15 @@ export function openWorkshop(
     ...files,
     bundles: make(run, 'bundles'),
     abilities,
-    runtimeFor: openRuntimes(session, run),
+    runtimeFor: openRuntimes(session, surroundings, run),
     commit: commitWith(workers, { store: openStore(home, { temp }), choice, ...kept, ...files }),
-    ioOf: containerIO,
+    streams,
+    searchPath: session.searchPath,
     cgroupOf: ({ cgroupParent }, key) =>
       cgroupParent
         ? createCgroup(cgroups, cgroupParent, `${basename(directory)}-${key}`)
         : undefined,
+    [Symbol.dispose]: () => umount(run, MNT_DETACH),
   };
 }
 
@@ -121,12 +137,13 @@ function commitWith(workers: Workers, context: CommitContext): Workshop['commit'
 /** `directory` is in memory. @throws TsbuildError `USAGE`, `UNSUPPORTED_HOST` */
 function openRuntimes(
   { home, searchPath, runtime: wanted }: Session,
+  { pidNamespace }: Surroundings,
   directory: string,
 ): Workshop['runtimeFor'] {
   const open = ({ name, file }: RuntimeChoice): ContainerRuntime => {
     const state = join(directory, name);
     mkdirSync(state);
-    const options = { file, state, env: { PATH: searchPath } };
+    const options = { file, state, env: { PATH: searchPath }, pidNamespace };
     return name === 'runc'
       ? createRunc(options)
       : { ...createCrun(options), filterOf: keptFilters(home, directory) };

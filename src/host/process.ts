@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { TsbuildError } from '../errors.ts';
 
 /** The file that the shell would run for `name`; `undefined` if `searchPath` (as in `PATH`) has none. */
 export function findExecutable(name: string, searchPath: string): string | undefined {
@@ -9,6 +10,15 @@ export function findExecutable(name: string, searchPath: string): string | undef
     ? [name]
     : searchPath.split(':').map((directory) => join(directory === '' ? '.' : directory, name));
   return candidates.find(isExecutable);
+}
+
+/** @throws TsbuildError `UNSUPPORTED_HOST` with the package of Debian in which it is */
+export function requireExecutable(name: string, debianPackage: string, searchPath: string): string {
+  const file = findExecutable(name, searchPath);
+  if (file !== undefined) return file;
+  throw new TsbuildError('UNSUPPORTED_HOST', `run a step: there is no ${name}`, {
+    hint: `install it, for instance with: apt-get install ${debianPackage}`,
+  });
 }
 
 export interface CommandResult {
@@ -85,6 +95,19 @@ export function childrenOf(pid: number): number[] {
         .filter((word) => word !== '')
         .map(Number),
     );
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * The pids of a process, as each pid namespace that it is in sees it, from that of /proc inwards; empty if it is gone.
+ * https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
+ */
+export function pidsOf(pid: number): number[] {
+  try {
+    const [, pids] = /^NSpid:\s*(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return pids?.split(/\s+/).map(Number) ?? [];
   } catch {
     return [];
   }

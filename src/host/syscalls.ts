@@ -29,6 +29,10 @@ export const MNT_FORCE = 1;
 export const MNT_DETACH = 2;
 export const UMOUNT_NOFOLLOW = 8;
 
+/** Namespaces of unshare(2) and setns(2), see linux/sched.h. */
+export const CLONE_NEWNS = 0x00020000;
+export const CLONE_NEWPID = 0x20000000;
+
 /** Options of prctl(2). */
 export const PR_SET_PDEATHSIG = 1;
 export const PR_SET_DUMPABLE = 4;
@@ -118,6 +122,16 @@ export function prctl(option: number, arg: number): number {
   return check('prctl', undefined, libc().prctl(option, arg, 0, 0, 0));
 }
 
+/** unshare(2), of the calling thread; threads and processes that it starts afterwards are in the same. */
+export function unshare(flags: number): void {
+  check('unshare', undefined, libc().unshare(flags));
+}
+
+/** setns(2), of the calling thread. */
+export function setns(fd: number, flags: number): void {
+  check('setns', undefined, libc().setns(fd, flags));
+}
+
 /** ioctl(2) with a structure, or with a number; the answer is what the request says. */
 export function ioctl(fd: number, request: number, argument: Uint8Array | number = 0): number {
   const { ioctl, ioctlNumber } = libc();
@@ -172,6 +186,8 @@ const SIGNATURES = {
   pipe2: 'int pipe2(void *ends, int flags)',
   lchown: 'int lchown(void *path, unsigned int uid, unsigned int gid)',
   utimensat: 'int utimensat(int directory, void *path, void *times, int flags)',
+  unshare: 'int unshare(int flags)',
+  setns: 'int setns(int fd, int flags)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
   ioctlNumber: 'int ioctl(int fd, unsigned long request, unsigned long argument)',
   prctl:

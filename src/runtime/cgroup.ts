@@ -38,7 +38,9 @@ export function openCgroupRoots(): CgroupRoots {
   const points = cgroupMounts()
     // A new group of version 1 has no processors until it is given some.
     .filter(({ point, options }) => point.startsWith(CGROUPS) && !options.includes('cpuset'))
-    .map(({ point }) => point);
+    .map(({ point }) => point)
+    // Those that another mount hides are listed, too.
+    .filter((point) => existsSync(point));
   return {
     paths: points.map((point) => `/proc/self/fd/${openSync(point, constants.O_DIRECTORY)}`),
   };

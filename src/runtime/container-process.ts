@@ -2,14 +2,15 @@
  * A container as the child process of an OCI runtime's command line, which runc.ts and crun.ts share: each says how it
  * is called, and what it writes of the container.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, readFileSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { errnoOf, TsbuildError } from '../errors.ts';
-import { descendants, kill } from '../host/process.ts';
+import type { PidNamespace } from '../host/pid-namespace.ts';
+import { descendants, kill, pidsOf } from '../host/process.ts';
 import { pipe } from '../host/syscalls.ts';
 import type { Cgroup } from './cgroup.ts';
 import type { ContainerExit, RunOptions, Runtime } from './runtime.ts';
@@ -20,6 +21,8 @@ export interface RuntimeProgramOptions {
   /** Where it keeps its state: a tmpfs that goes with us. */
   readonly state: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Where it is born, if not in the namespace of this process. */
+  readonly pidNamespace?: (() => Promise<PidNamespace>) | undefined;
 }
 
 /** What is the program's own. */
@@ -41,21 +44,24 @@ const KILL_INTERVAL = 20;
 const KILL_PATIENCE = 100;
 
 export function createRuntime(program: RuntimeProgram, options: RuntimeProgramOptions): Runtime {
-  const pidOf = (id: string): number | undefined => initPid(program, join(options.state, id));
   const killInit = (id: string, signal: NodeJS.Signals): boolean => {
-    const pid = pidOf(id);
+    const pid = initPid(program, join(options.state, id));
     if (pid !== undefined) kill(pid, signal);
     return pid !== undefined;
   };
   return {
     run: async (id, bundle, run) => {
+      const namespace = await options.pidNamespace?.();
       run.signal?.throwIfAborted();
-      const { child, outputs } = start(commandOf(program, options, bundle, id), options.env, run);
+      const command = commandOf(program, options, bundle, id);
+      const { child, outputs } = start(command, { ...options, namespace }, run);
       const onAbort = (): void => killUntilGone(child);
       run.signal?.addEventListener('abort', onAbort, { once: true });
       try {
         // With the first process of its pid namespace, the kernel kills all others.
         const exit = await ended(child, () => killInit(id, 'SIGKILL'));
+        // Killed with all others in there, which is more than the end of a container.
+        if (exit[1] !== null) await namespace?.isThere();
         await Promise.all(outputs);
         run.signal?.throwIfAborted();
         return exitOf(exit, () => readLog(bundle), program);
@@ -87,17 +93,21 @@ interface Started {
   readonly outputs: readonly Promise<void>[];
 }
 
-function start(
-  command: readonly string[],
-  env: Readonly<Record<string, string>>,
-  run: RunOptions,
-): Started {
+interface Birth {
+  readonly env: Readonly<Record<string, string>>;
+  readonly namespace: PidNamespace | undefined;
+}
+
+function start(command: readonly string[], { env, namespace }: Birth, run: RunOptions): Started {
   const { stdin } = run.io;
-  const [file, ...args] =
-    run.cgroup === undefined ? command : ['/bin/sh', '-c', GATE, 'sh', ...command];
+  const [file, ...args] = [
+    ...(run.cgroup === undefined ? [] : ['/bin/sh', '-c', GATE, 'sh']),
+    ...(namespace === undefined ? [] : namespace.command),
+    ...command,
+  ];
   const input = typeof stdin === 'number' ? stdin : stdin === 'none' ? 'ignore' : 'pipe';
   const outputs = (['stdout', 'stderr'] as const).map((name) => openOutput(name, run));
-  const child = spawn(file!, args, {
+  const options: SpawnOptions = {
     env,
     stdio: [
       input,
@@ -107,7 +117,9 @@ function start(
     // A terminal's Ctrl-C goes to its whole process group, and the runtime would pass it on once more. Only a container
     // with a terminal of its own, for which the runtime reads ours, must stay in the group that may read.
     detached: run.terminal !== true,
-  });
+  };
+  const begin = () => spawn(file!, args, options);
+  const child = namespace === undefined ? begin() : namespace.enter(begin);
   for (const { started } of outputs) started();
   if (child.stdin !== null && typeof stdin === 'object') {
     // The container may end, or close its stdin, before it has read everything.
@@ -199,13 +211,21 @@ function killUntilGone(child: ChildProcess): void {
   look();
 }
 
+/**
+ * The first process of the container's pid namespace: of those below us, which it is even when its runtime was killed, that
+ * which the runtime's namespace knows by the pid that the runtime has kept.
+ */
 function initPid(program: RuntimeProgram, directory: string): number | undefined {
+  let known: unknown;
   try {
-    const pid = program.readPid(directory);
-    return typeof pid === 'number' && pid > 1 ? pid : undefined;
+    known = program.readPid(directory);
   } catch {
     return undefined;
   }
+  return descendants(process.pid).find((pid) => {
+    const [inRuntimes, own] = pidsOf(pid).slice(-2);
+    return inRuntimes === known && own === 1;
+  });
 }
 
 function exitOf(

@@ -1,7 +1,8 @@
 /** The runtime that is crun: https://github.com/containers/crun/blob/1.8.1/crun.1.md */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { TsbuildError } from '../errors.ts';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { errnoOf, TsbuildError } from '../errors.ts';
+import { MS_BIND, MS_RDONLY, MS_REMOUNT, mount } from '../host/syscalls.ts';
 import {
   createRuntime,
   type RuntimeProgram,
@@ -10,9 +11,34 @@ import {
 import { type ContainerExit, NOT_EXECUTABLE, NOT_FOUND, type Runtime } from './runtime.ts';
 
 export function createCrun(options: RuntimeProgramOptions): Runtime {
-  // Where it makes, for a moment, the copy of itself that a container cannot write to; otherwise in /tmp.
+  // Where it makes, for a moment, a view of itself that a container cannot write to; otherwise in /tmp.
   const env = { ...options.env, _LIBCONTAINER_STATEDIR: options.state };
-  return createRuntime(CRUN, { ...options, env });
+  const file = readOnlyView(options.file, `${options.state}.program`);
+  return file === undefined
+    ? createRuntime(CRUN, { ...options, env })
+    : createRuntime(CRUN, { ...options, file, env: { ...env, ...PROTECTED } });
+}
+
+/**
+ * What tells crun that it was started from such a view already. Otherwise it mounts one for each container, and starts
+ * itself anew from there: https://nvd.nist.gov/vuln/detail/CVE-2019-5736
+ */
+const PROTECTED = { _LIBCONTAINER_CLONED_BINARY: '1' };
+
+/** `file`, mounted read-only in a new directory; `undefined` if that cannot be done here. */
+function readOnlyView(file: string, directory: string): string | undefined {
+  const place = join(directory, basename(file));
+  mkdirSync(directory);
+  writeFileSync(place, '');
+  try {
+    mount(file, place, '', MS_BIND);
+    mount('', place, '', MS_BIND | MS_REMOUNT | MS_RDONLY);
+    return place;
+  } catch (error) {
+    // As where the flags of the mount below are locked, in a user namespace: crun copies itself then.
+    if (errnoOf(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 const CRUN: RuntimeProgram = {

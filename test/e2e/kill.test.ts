@@ -8,7 +8,7 @@ import { childrenOf } from '../../src/host/process.ts';
 import { build } from '../../src/index.ts';
 import { damagedBlobs, storeProblems, tempNames, untilQuiet } from '../helpers/aftermath.ts';
 import { type Cli, createCli, eventually } from '../helpers/cli.ts';
-import { processesWith } from '../helpers/processes.ts';
+import { executorOf, processesWith } from '../helpers/processes.ts';
 import { type FakeRegistry, startFakeRegistry } from '../helpers/registry.ts';
 import { breakBody, stall } from '../helpers/registry-faults.ts';
 
@@ -224,10 +224,7 @@ describe('the death of', () => {
       const scene = make();
       const { child, stderr } = await start(scene);
       const closed = once(child, 'close');
-      const entry = join(cli.directory, 'install/dist/executor.cjs');
-      for (const { pid, args } of processesWith(entry)) {
-        if (args[1] === entry) process.kill(pid, 'SIGKILL');
-      }
+      process.kill(executorOf(child.pid!)!, 'SIGKILL');
       expect(await closed, stderr()).toEqual([status, null]);
       expect(stderr()).toContain('[EXECUTOR]');
       await expectNoTrace(scene);
@@ -356,9 +353,8 @@ CMD ["cat", "/count"]
   }, 600_000);
 
   function killSome(child: ChildProcess, executor: boolean): void {
-    const entry = join(cli.directory, 'install/dist/executor.cjs');
-    const found = executor ? processesWith(entry).filter(({ args }) => args[1] === entry) : [];
-    if (found.length === 0) child.kill('SIGKILL');
-    for (const { pid } of found) process.kill(pid, 'SIGKILL');
+    const found = executor ? executorOf(child.pid!) : undefined;
+    if (found === undefined) child.kill('SIGKILL');
+    else process.kill(found, 'SIGKILL');
   }
 });

@@ -10,7 +10,7 @@ import {
   testHome,
   USERS,
 } from '../helpers/executor.ts';
-import { mountsBelow, processesWith, untilNone } from '../helpers/processes.ts';
+import { executorOf, mountsBelow, processesWith, untilNone } from '../helpers/processes.ts';
 
 describe.each(USERS)('with an executor of %s', (user) => {
   let home: TestHome;
@@ -40,8 +40,6 @@ describe.each(USERS)('with an executor of %s', (user) => {
     await untilNone(executors);
     await untilNone(() => mountsBelow(home.home));
   };
-  const executorPid = (): number =>
-    executors().find(({ args }) => args[0] === process.execPath)!.pid;
   const pidOf = (runtime: string): number =>
     processesWith(home.home).find(
       ({ args }) => args[0]!.endsWith(`/${runtime}`) && args.includes('run'),
@@ -112,7 +110,7 @@ describe.each(USERS)('with an executor of %s', (user) => {
   it('a run says that the executor was killed, and the next works with a new one', async () => {
     const run = busy();
     await run.printed('ready');
-    process.kill(executorPid(), 'SIGKILL');
+    process.kill(executorOf(builder.child.pid!)!, 'SIGKILL');
     await expect(run.outcome).rejects.toMatchObject({ code: 'EXECUTOR' });
     await nothingRuns();
     await works(builder);

@@ -253,7 +253,7 @@ describe.each(USERS)('an executor of %s', (user) => {
       expect(await output({ args: ['hostname'], hostname: 'box' })).toBe('box\n');
     });
 
-    if (user === 'root') {
+    if (user !== 'tsbuild-test') {
       it('a control group below the one that was asked for, as long as it runs', async () => {
         const cgroupParent = `tsbuild-test/${home.home.slice(-6)}`;
         const result = await builder.run({ args: ['cat', '/proc/self/cgroup'], cgroupParent });

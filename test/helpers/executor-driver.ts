@@ -12,11 +12,12 @@ export type ToDriver =
   | { readonly type: 'warm' }
   | { readonly type: 'stop' };
 
-const [home, entry, PATH, TSBUILD_RUNTIME] = process.argv.slice(2);
+const [home, entry, PATH, TSBUILD_RUNTIME, dedicated] = process.argv.slice(2);
 const executor = createExecutor({
   home: home!,
   entry: entry!,
   env: { PATH, TSBUILD_RUNTIME },
+  dedicated: dedicated === 'true',
   onWarning: (message) => process.send!({ type: 'warning', message }),
 });
 const aborts = new Map<number, AbortController>();

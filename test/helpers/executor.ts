@@ -15,7 +15,8 @@ import { busyboxLayer, makeLayer } from './busybox.ts';
 import { bundleEntries, type Entries } from './entries.ts';
 import type { ToDriver } from './executor-driver.ts';
 
-export const USERS = ['root', 'tsbuild-test'] as const;
+/** Root's executor is a process of its own, or that of a process which is `dedicated` to it. */
+export const USERS = ['root', 'dedicated root', 'tsbuild-test'] as const;
 export type UserName = (typeof USERS)[number];
 
 export interface RunOutcome extends ExecResult {
@@ -77,7 +78,8 @@ export async function testHome(user: UserName, parent = tmpdir()): Promise<TestH
       return layer;
     },
     builder: ({ searchPath = process.env.PATH!, runtime = '' } = {}) => {
-      const builder = startBuilder({ entries, home, base, searchPath, runtime, ...ids });
+      const dedicated = user === 'dedicated root';
+      const builder = startBuilder({ entries, home, base, searchPath, runtime, dedicated, ...ids });
       builders.push(builder);
       return builder;
     },
@@ -96,13 +98,14 @@ interface BuilderOptions {
   readonly searchPath: string;
   /** Empty: whichever it takes. */
   readonly runtime: string;
+  readonly dedicated: boolean;
   readonly uid: number;
   readonly gid: number;
 }
 
 function startBuilder(options: BuilderOptions): TestBuilder {
-  const { entries, home, base, searchPath, runtime, uid, gid } = options;
-  const args = [home, entries.file('executor'), searchPath, runtime];
+  const { entries, home, base, searchPath, runtime, dedicated, uid, gid } = options;
+  const args = [home, entries.file('executor'), searchPath, runtime, String(dedicated)];
   const child = fork(entries.file('driver'), args, {
     ...{ uid, gid, serialization: 'advanced' },
     execArgv: [],
@@ -215,7 +218,7 @@ type Reply =
   | { type: 'failed'; run: number; error: object };
 
 export function idsOf(user: UserName): { uid: number; gid: number } {
-  if (user === 'root') return { uid: 0, gid: 0 };
+  if (user !== 'tsbuild-test') return { uid: 0, gid: 0 };
   const [uid, gid] = ['-u', '-g'].map((flag) =>
     Number(execFileSync('id', [flag, user], { encoding: 'utf8' })),
   );

@@ -1,6 +1,7 @@
 /** What is alive on this machine, seen from outside. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { descendants, pidsOf } from '../../src/host/process.ts';
 
 export interface ProcessInfo {
   readonly pid: number;
@@ -14,6 +15,14 @@ export function processesWith(mark: string): ProcessInfo[] {
     .map((pid) => ({ pid, text: read(pid, 'cmdline'), environment: read(pid, 'environ') }))
     .filter(({ text, environment }) => text.includes(mark) || environment.includes(mark))
     .map(({ pid, text }) => ({ pid, args: text.split('\0') }));
+}
+
+/** The executor of a build process, or what its containers depend on: the first process of a pid namespace. */
+export function executorOf(pid: number): number | undefined {
+  return descendants(pid).find((each) => {
+    const pids = pidsOf(each);
+    return pids.length === 2 && pids[1] === 1;
+  });
 }
 
 /** The mounts that any process has on something below `directory`. */

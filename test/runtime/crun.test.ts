@@ -1,5 +1,9 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { hideCgroups } from '../../src/executor/own-mounts.ts';
+import { umount } from '../../src/host/syscalls.ts';
 import { createCrun, crunFailure } from '../../src/runtime/crun.ts';
 import { runtimeContract } from '../contract/runtime.ts';
 import { enterPrivateMounts } from '../layer/private-mounts.ts';
@@ -9,9 +13,17 @@ enterPrivateMounts();
 const env = { PATH: process.env.PATH! };
 
 // crun wants to see the one hierarchy of version 2, as the executor shows it.
-beforeAll(hideCgroups);
+beforeAll(() => {
+  const scratch = mkdtempSync(join(tmpdir(), 'tsbuild-cgroup-'));
+  hideCgroups(scratch);
+  rmdirSync(scratch);
+});
 
-runtimeContract('crun', (state) => createCrun({ file: '/usr/bin/crun', state, env }));
+runtimeContract('crun', (state) => {
+  // Goes with the mount namespace of the executor otherwise.
+  onTestFinished(() => umount(`${state}.program/crun`));
+  return createCrun({ file: '/usr/bin/crun', state, env });
+});
 
 describe('a container that did not start', () => {
   it.each([

@@ -90,6 +90,7 @@ function runOptions(
   return withoutUndefined({
     image: image!,
     env,
+    dedicated: true,
     stdio: 'inherit' as const,
     command: command.length > 0 ? command : undefined,
     entrypoint: flags.entrypoint === undefined ? undefined : entrypoint(flags.entrypoint),
