@@ -53,7 +53,10 @@ function runWithKeptCode(): void {
   script.runInThisContext()(module.exports, load, module, main, import.meta.dirname);
 }
 
-/** Named by everything that the code depends on, and by the command, of which each needs other functions; `undefined` where there is no store of ours to keep it in. */
+/**
+ * Named by everything that the code depends on, and by the command: `run` needs little of what `build` does. The others
+ * share much with that. `undefined` where there is no store of ours to keep it in.
+ */
 function keptFile(): string | undefined {
   try {
     const { size, mtimeMs } = statSync(main);
@@ -61,7 +64,7 @@ function keptFile(): string | undefined {
       process.version,
       process.arch,
       process.execArgv.join(' '),
-      /^[a-z]+$/.exec(process.argv[2] ?? '')?.[0] ?? 'build',
+      process.argv[2] === 'run' ? 'run' : 'build',
       main,
       size,
       mtimeMs,

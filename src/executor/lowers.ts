@@ -7,7 +7,7 @@ import { stackTree } from '../layer/stack.ts';
 import { walkTree } from '../tree/select.ts';
 import type { Workshop } from './run-request.ts';
 import { openSnapshotter, type SnapshotChoice } from './snapshots.ts';
-import { type Lower, type LowerTask, prepareLower, type TopTask } from './tasks.ts';
+import { type ExecutorTasks, type Lower, type LowerTask, prepareLower } from './tasks.ts';
 
 /** Without mounts, a layer goes by its name, and its files into each snapshot anew. */
 export function copiedLowers(
@@ -34,6 +34,8 @@ const SMALL = 1 << 20;
 /** A layer is prepared once, whoever asks for it; so is what a stack of them needs on top. */
 export function mountedLowers(
   workers: Workers,
+  /** What this thread does itself: it knows most of the indexes that a top depends on. */
+  own: Pick<ExecutorTasks, 'executor.top'>,
   { onWarning, ...options }: MountableOptions & { readonly temp: string },
 ): Workshop['lowersOf'] {
   const { temp, rootless } = options;
@@ -44,10 +46,9 @@ export function mountedLowers(
     const onProgress = (message: unknown): void => onWarning?.(String(message));
     return (await workers.run('executor.lower', task, { onProgress })) as Lower;
   });
-  const topOf = once(async (layers: readonly Layer[]) => {
-    const task: TopTask = { layers, temp, rootless };
-    return (await workers.run('executor.top', task)) as string | undefined;
-  });
+  const topOf = once(async (layers: readonly Layer[]) =>
+    own['executor.top']({ layers, temp, rootless }),
+  );
   return async (layers) => {
     const made = await Promise.all(layers.map((layer) => prepare(layer.diffID, layer)));
     const lowers = made.map(({ lower }) => lower);

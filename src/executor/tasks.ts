@@ -87,6 +87,8 @@ export function executorTasks(fillers: () => Workers) {
   } satisfies Tasks;
 }
 
+export type ExecutorTasks = ReturnType<typeof executorTasks>;
+
 function bytesOf(inputs: readonly LayerInput[]): number {
   return inputs.reduce((sum, input) => sum + ('node' in input ? input.node.size : 0), 0);
 }

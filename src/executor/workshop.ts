@@ -24,7 +24,7 @@ import { hideCgroups, mountPrivate } from './own-mounts.ts';
 import type { ContainerRuntime, Workshop } from './run-request.ts';
 import { keptFilters } from './seccomp-filters.ts';
 import { openSnapshotter, overlayWorks, type SnapshotChoice } from './snapshots.ts';
-import { type CommitTask, executorTasks } from './tasks.ts';
+import { type CommitTask, type ExecutorTasks, executorTasks } from './tasks.ts';
 
 /** What an executor has of the process that it runs in. */
 export interface Surroundings {
@@ -70,9 +70,10 @@ export function openWorkshop(
   const choice: SnapshotChoice = { ...overlay, kind: isCopied ? 'copy' : 'overlay' };
   const formNames = () => fact('forms', () => probeForms(places).join())!.split(',') as MountForm[];
   const mountable = { ...places, forms: session.forms ?? formNames() };
+  const own = executorTasks(() => workers);
   const files =
     choice.kind === 'overlay'
-      ? { snapshots: openSnapshotter(choice), lowersOf: mountedLowers(workers, mountable) }
+      ? { snapshots: openSnapshotter(choice), lowersOf: mountedLowers(workers, own, mountable) }
       : copiedLowers(choice, mountable);
   const keep = (snapshot: Snapshot, layer: Layer): void => {
     const upper = files.snapshots.take(snapshot);
@@ -84,7 +85,12 @@ export function openWorkshop(
     bundles: make(run, 'bundles'),
     abilities,
     runtimeFor: openRuntimes(session, surroundings, run),
-    commit: commitWith(workers, { store: openStore(home, { temp }), choice, ...kept, ...files }),
+    commit: commitWith(workers, own, {
+      store: openStore(home, { temp }),
+      choice,
+      ...kept,
+      ...files,
+    }),
     streams,
     searchPath: session.searchPath,
     cgroupOf: ({ cgroupParent }, key) =>
@@ -104,9 +110,12 @@ interface CommitContext {
 }
 
 /** Little is committed here and now; much, in a thread. */
-function commitWith(workers: Workers, context: CommitContext): Workshop['commit'] {
+function commitWith(
+  workers: Workers,
+  own: ExecutorTasks,
+  context: CommitContext,
+): Workshop['commit'] {
   const { store, choice, snapshots, keep } = context;
-  const own = executorTasks(() => workers);
   const commitMuch = async (task: CommitTask, signal: AbortSignal) => {
     const written = workers.run('executor.commit', task, { signal });
     written.catch(() => {});

@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type As, type Cli, createCli, eventually, mountsBelow } from '../helpers/cli.ts';
+import { executorOf } from '../helpers/processes.ts';
 
 describe.each<[string, As]>([
   ['root', 'root'],
@@ -66,7 +67,7 @@ describe.each<[string, As]>([
   test('by the death of its executor fails with a clear error and leaves nothing', async () => {
     const { child, marker } = await sleepingBuild();
     const exit = once(child, 'exit');
-    for (const pid of executors(cli.directory)) process.kill(pid, 'SIGKILL');
+    process.kill(executorOf(child.pid!)!, 'SIGKILL');
     const [status] = await exit;
     expect(status).toBe(10);
     await nothingIsLeft(marker);
@@ -80,14 +81,3 @@ describe.each<[string, As]>([
     await nothingIsLeft(marker);
   });
 });
-
-/** Processes whose program is the executor's entry of this copy. */
-function executors(directory: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && existsSync(`/proc/${name}/cmdline`))
-    .filter((pid) => {
-      const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-      return args[0]?.endsWith('node') && args[1] === join(directory, 'install/dist/executor.cjs');
-    })
-    .map(Number);
-}

@@ -46,7 +46,7 @@ describe.each<[string, As]>([
     ['--network none', ['--network', 'none', 'busybox', 'ls', '/sys/class/net'], 'lo\n'],
     [
       '--add-host',
-      ['--add-host', 'db:10.1.2.3', 'busybox', 'grep', '-c', 'db', '/etc/hosts'],
+      ['--add-host', 'db:10.1.2.3', 'busybox', 'grep', '-cw', 'db', '/etc/hosts'],
       '1\n',
     ],
     [
