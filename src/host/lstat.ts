@@ -1,7 +1,7 @@
 /**
- * lstat(2) for very many files. Node makes some twenty objects for each, which takes longer than the kernel does; statx(2)
- * through koffi makes three. koffi takes 8 ms to load, so it is used from the thousandth file on; where it is missing, Node
- * goes on.
+ * lstat(2) for very many files. Node makes some twenty objects for each, which takes longer than the kernel does; with
+ * statx(2) through koffi there are a handful. koffi takes 8 ms to load, so it is used from the thousandth file on; where it
+ * is missing, Node goes on.
  */
 import fs from 'node:fs';
 import { loadKoffi } from './koffi.ts';

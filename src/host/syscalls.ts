@@ -1,7 +1,7 @@
 /**
  * The few calls of Linux that Node does not have: mounting, extended attributes, device nodes, times in nanoseconds.
  * They go to the C library through koffi, a native module that takes some 8 ms to load: the first call loads it, so
- * a build without RUN never does. A call costs about a microsecond.
+ * a build without RUN, of fewer files than lstat.ts counts, never does. A call costs about a microsecond.
  *
  * All are synchronous, and none but mount and umount follows a symlink in the last component of its path. A failure
  * is an Error like those of node:fs: `code` is the name of the errno (`EPERM`), beside `errno`, `syscall` and
