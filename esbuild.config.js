@@ -105,6 +105,11 @@ function takeBuiltinsLightly(file) {
     .replace(
       new RegExp(`= require\\("node:(${SELDOM.join('|')})"\\)`, 'g'),
       '= __builtin("node:$1")',
+    )
+    // What esbuild leaves of that, in comments and regular expressions: start.ts reads the file as bytes.
+    .replace(
+      /[^\0-\x7f]/g,
+      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
     );
   writeFileSync(file, `${BUILTIN}\n${text}`);
 }

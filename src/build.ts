@@ -69,7 +69,7 @@ export async function performBuild(
   });
   const platform = targetPlatforms(options)[0]!;
   if (options.noCache) warmExecutor(plan, environment);
-  const checks = runChecks(options, { inputs, bases, platform, neededOnly: true });
+  const checks = runChecks(options, { inputs, dockerfile, bases, platform, neededOnly: true });
   await tellWarnings(operation, checks);
   await lease;
   const images = await Promise.all(plan.images.map((image) => bases.resolve(image)));

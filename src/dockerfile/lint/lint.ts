@@ -24,14 +24,16 @@ export interface LintResult {
   readonly error?: TsbuildError;
 }
 
-/** Checks a Dockerfile. An error in it, or one that the options throw, is part of the result. */
+/**
+ * Checks a Dockerfile, which may have been parsed. An error in it, or one that the options throw, is part of the result.
+ */
 export async function lint(
-  source: string | Uint8Array,
+  source: string | Uint8Array | Dockerfile,
   options: LintOptions = {},
 ): Promise<LintResult> {
   const warnings: Warning[] = [];
   try {
-    const tree = parseSyntax(source, options);
+    const tree = isParsed(source) ? source : parseSyntax(source, options);
     const asked = checkOptions(tree, options.buildArgs ?? {});
     const rules = RULES.filter((rule) => isEnabled(rule, asked));
     const file = options.file ?? 'Dockerfile';
@@ -44,7 +46,11 @@ export async function lint(
   }
 }
 
-async function walk(tree: SyntaxTree, lintWalk: Walk): Promise<void> {
+function isParsed(source: string | Uint8Array | Dockerfile): source is Dockerfile {
+  return typeof source === 'object' && 'nodes' in source;
+}
+
+async function walk(tree: SyntaxTree | Dockerfile, lintWalk: Walk): Promise<void> {
   const { target, neededOnly } = lintWalk.options;
   walkText(tree, lintWalk);
   const dockerfile = walkNodes(tree, lintWalk);
@@ -72,17 +78,18 @@ function walkText({ nodes, lines }: SyntaxTree, lintWalk: Walk): void {
   }
 }
 
-/** Shows each node to the rules, then judges it. */
-function walkNodes(tree: SyntaxTree, lintWalk: Walk): Dockerfile {
+/** Shows each node to the rules, then judges it, unless that has been done. */
+function walkNodes(tree: SyntaxTree | Dockerfile, lintWalk: Walk): Dockerfile {
   const { file, rules } = lintWalk;
+  const known = 'instructions' in tree ? tree.instructions : undefined;
   const instructions: Instruction[] = [];
   let hasStage = false;
-  for (const node of tree.nodes) {
+  for (const [at, node] of tree.nodes.entries()) {
     const location = sourceLocation(file, tree.lines, node.line, node.endLine);
     for (const rule of rules) {
       rule.checkNode?.(node, (detail) => report(lintWalk, rule, detail, location));
     }
-    const instruction = typeNode(node, location);
+    const instruction = known?.[at] ?? typeNode(node, location);
     hasStage ||= instruction.kind === 'from';
     if (!hasStage && instruction.kind !== 'arg') throw beforeFirstStage(instruction);
     instructions.push(instruction);
