@@ -1,7 +1,7 @@
 /**
- * What the build process and the executor say to each other: plain data over Node's IPC channel with structured
- * clone. The executor is one child process in its own mount and pid namespace (and, without root, its own user
- * namespace). It mounts, runs containers, and turns the overlay's upper directory into a layer. When either side dies, by
+ * What the build process and the executor say to each other: plain data, which may go over Node's IPC channel with
+ * structured clone. The executor is a child process in its own mount and pid namespace (and, without root, its own user
+ * namespace), or, as root, the build process itself (same-process.ts). It mounts, runs containers, and turns the overlay's upper directory into a layer. When either side dies, by
  * any signal, the kernel drops the mounts and kills the containers.
  */
 import type { Span } from '../events.ts';
@@ -132,9 +132,9 @@ export interface Executor extends AsyncDisposable {
   run(request: ExecRequest, options?: ExecOptions): Promise<ExecResult>;
   /** Passes a signal to the container's first process. Unknown ids are ignored. */
   kill(id: string, signal: NodeJS.Signals): void;
-  /** Starts the process ahead of the first `run`, so that its start overlaps other work. Never rejects. */
+  /** Starts it ahead of the first `run`, so that its start overlaps other work. Never rejects. */
   warm(): void;
-  /** Lets the process clear up and end while the caller does other things. A later call starts another. */
+  /** Lets it clear up and end while the caller does other things. A later call starts another. */
   rest(): void;
   /**
    * Removes files and directories with all that is in them, whoever's they are: without root, what containers wrote

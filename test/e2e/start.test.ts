@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Cli, createCli } from '../helpers/cli.ts';
@@ -35,6 +35,20 @@ describe.runIf(!hasOwnCache)('compiled code', () => {
     damage(file!);
     await cli.ok(['version']);
     expect(readFileSync(file!).length).toBeGreaterThan(10_000);
+  });
+
+  test('of a run that does little gives way to that of one that does much, and not back', async () => {
+    rmSync(compiled(), { recursive: true, force: true });
+    await cli.ok(['version']);
+    const [file] = kept();
+    const little = statSync(file!).size;
+    const steps = Array.from({ length: 10 }, (_, n) => `RUN echo ${n}\n`).join('');
+    await cli.ok(['build', cli.context({ Dockerfile: `FROM busybox\n${steps}` })]);
+    expect(kept()).toEqual([file]);
+    const much = statSync(file!).size;
+    expect(much).toBeGreaterThan(little * 1.2);
+    await cli.ok(['version']);
+    expect(statSync(file!).size).toBe(much);
   });
 
   test('that cannot be kept is done without', async () => {

@@ -24,7 +24,7 @@ import {
 } from '../../src/host/syscalls.ts';
 
 const require = createRequire(import.meta.url);
-const isKoffiLoaded = () => Object.keys(require.cache).some((module) => module.includes('/koffi/'));
+const isKoffiLoaded = () => Object.keys(require.cache).some((module) => module.includes('koffi'));
 const loadedByImport = isKoffiLoaded();
 
 let directory: string;
