@@ -6,7 +6,6 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { dirname } from 'node:path';
-import * as v from 'valibot';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
 import { diskError } from '../host/disk-error.ts';
@@ -64,24 +63,15 @@ export interface RecordFile {
 
 const HOUR = 3600 * 1000;
 
-const value = v.union([v.string(), v.array(v.string())]);
-const schema = v.object({
-  version: v.literal(RECORD_VERSION),
-  key: v.string(),
-  name: v.string(),
-  recipe: v.array(v.tuple([v.string(), value])),
-  layer: v.nullable(v.string()),
-  size: v.optional(v.number()),
-  created: v.string(),
-  seconds: v.number(),
-});
-
 /** Beside the shards of two hex digits: the key that a step of this name had last. */
 const LATEST = 'latest';
 
 export function openRecords(store: Pick<Store, 'path'>): StoredRecords {
-  const fileOf = (key: CacheKey) =>
-    store.path('cache', hexOf(key).slice(0, 2), `${hexOf(key).slice(2)}.json`);
+  const root = store.path('cache');
+  const fileOf = (key: CacheKey) => {
+    const hex = hexOf(key);
+    return `${root}/${hex.slice(0, 2)}/${hex.slice(2)}.json`;
+  };
   const latestOf = (name: string) =>
     store.path('cache', LATEST, hexOf(digestOf(name)).slice(0, 32));
   const get = (key: CacheKey) => {
@@ -90,8 +80,10 @@ export function openRecords(store: Pick<Store, 'path'>): StoredRecords {
   };
   return {
     get(key) {
-      const record = get(key);
-      if (record !== undefined) touch(fileOf(key));
+      const file = fileOf(key);
+      const record = readRecord(file);
+      if (record?.key !== key) return undefined;
+      touch(file);
       return record;
     },
     latest(name) {
@@ -182,12 +174,39 @@ function readRecord(file: string): CacheRecord | undefined {
 
 function parseRecord(text: string): CacheRecord | undefined {
   try {
-    const parsed = v.safeParse(schema, JSON.parse(text));
-    return parsed.success ? (parsed.output as unknown as CacheRecord) : undefined;
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
   } catch {
     // Not JSON: a machine that lost power while the file was young. The step runs again and replaces it.
     return undefined;
   }
+}
+
+/** By hand: one is read for each step of a build, and a schema took longer for it than reading and parsing. */
+function isRecord(value: unknown): value is CacheRecord {
+  if (typeof value !== 'object' || value === null) return false;
+  const { version, key, name, recipe, layer, size, created, seconds } = value as CacheRecord;
+  return (
+    version === RECORD_VERSION &&
+    typeof key === 'string' &&
+    typeof name === 'string' &&
+    Array.isArray(recipe) &&
+    recipe.every(isField) &&
+    (layer === null || typeof layer === 'string') &&
+    (size === undefined || typeof size === 'number') &&
+    typeof created === 'string' &&
+    typeof seconds === 'number'
+  );
+}
+
+function isField(field: unknown): boolean {
+  if (!Array.isArray(field) || field.length !== 2) return false;
+  const [name, value] = field;
+  return typeof name === 'string' && (typeof value === 'string' || isTexts(value));
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string');
 }
 
 function listNames(directory: string): readonly string[] {

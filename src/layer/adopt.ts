@@ -30,5 +30,5 @@ export function adoptLayer(store: Store, written: WrittenLayer): Layer {
 }
 
 function indexPath(store: Store, diffID: DiffID): string {
-  return store.path('layers', `${hexOf(diffID)}.index`);
+  return `${store.home}/layers/${hexOf(diffID)}.index`;
 }

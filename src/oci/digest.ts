@@ -3,7 +3,7 @@
  * a {@link Digest} covers stored bytes, a {@link DiffID} a layer's uncompressed tar, a {@link ChainID} a stack of
  * diffIDs, a {@link CacheKey} the recipe of a step.
  */
-import { type BinaryLike, createHash } from 'node:crypto';
+import { type BinaryLike, hash } from 'node:crypto';
 import { TsbuildError } from '../errors.ts';
 
 declare const covers: unique symbol;
@@ -36,7 +36,7 @@ export function parseDigest<D extends Digest | DiffID | ChainID | CacheKey = Dig
 export function digestOf<D extends Digest | DiffID | ChainID | CacheKey = Digest>(
   bytes: BinaryLike,
 ): D {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as D;
+  return `sha256:${hash('sha256', bytes, 'hex')}` as D;
 }
 
 /** From the 64 hex digits of a finished hash. */

@@ -247,9 +247,11 @@ function stack(run: Run, layers: readonly Layer[]): StepResult {
 
 /** Output as text. A character may be split over two pieces, so each stream has a decoder that keeps what is open. */
 function stepLog(run: Run, step: StepId): StepContext<Op>['log'] {
-  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  const decoders = new Map<string, InstanceType<typeof TextDecoder>>();
   return (stream, bytes) => {
-    const text = decoders[stream].decode(bytes, { stream: true });
+    const decoder = decoders.get(stream) ?? new TextDecoder();
+    decoders.set(stream, decoder);
+    const text = decoder.decode(bytes, { stream: true });
     if (text !== '') run.emit({ type: 'step.log', step, stream, text });
   };
 }
