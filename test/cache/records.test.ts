@@ -52,6 +52,12 @@ describe('cache records', () => {
     ['empty', ''],
     ['cut off', JSON.stringify(record).slice(0, 40)],
     ['of another version', JSON.stringify({ ...record, version: 99 })],
+    ['no object', 'null'],
+    ['without a recipe', JSON.stringify({ ...record, recipe: undefined })],
+    ['of a recipe with a number', JSON.stringify({ ...record, recipe: [['args', [1]]] })],
+    ['of a recipe of pairs and more', JSON.stringify({ ...record, recipe: [['a', 'b', 'c']] })],
+    ['of a layer that is a number', JSON.stringify({ ...record, layer: 1 })],
+    ['of a size that is a text', JSON.stringify({ ...record, size: '1' })],
     [
       'of another key',
       JSON.stringify({ ...record, key: cacheKey(recipe('run.v1', { args: ['false'] })) }),
