@@ -6,6 +6,7 @@
 import { closeSync, openSync, read } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { TsbuildError } from '../errors.ts';
 import type { OnWritten } from './direct-file.ts';
 
 export interface GrowingFile extends Disposable {
@@ -59,6 +60,7 @@ export function growingFile(path: string): GrowingFile {
   const readSome = async (at: number, end: number): Promise<Buffer> => {
     const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, end - at));
     const { bytesRead } = await readAsync(fd, buffer, 0, buffer.length, at);
+    if (bytesRead === 0) throw new TsbuildError('STORE', `read ${path}: it has been cut short`);
     return buffer.subarray(0, bytesRead);
   };
   return {

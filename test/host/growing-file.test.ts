@@ -1,4 +1,4 @@
-import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { growingFile } from '../../src/host/growing-file.ts';
@@ -22,6 +22,15 @@ test('readers get what comes, whenever they start, and again from the beginning'
   renameSync(path, `${path}-renamed`);
   file.end();
   expect(await Promise.all([early, middle, text(file.read())])).toEqual(Array(3).fill('one two'));
+});
+
+test('a file that somebody cuts short is not waited for', async () => {
+  const path = join(tempDirectory(), 'file');
+  using file = growingFile(path);
+  writeFileSync(path, 'some');
+  await file.grown(4, Buffer.from('some'));
+  truncateSync(path, 2);
+  await expect(text(file.read())).rejects.toMatchObject({ code: 'STORE' });
 });
 
 test('a failure of the writer is one of the readers', async () => {
