@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defaultHome } from './default-home.ts';
+import { TsbuildError } from './errors.ts';
 import type { EventSink } from './events.ts';
 import type { Executor } from './executor/protocol.ts';
 import { lazily } from './host/lazily.ts';
@@ -43,7 +44,7 @@ export function openEnvironment(options: HostOptions, emit: EventSink): Environm
     store: openStore(home),
     env,
     cores,
-    workdir: process.cwd(),
+    workdir: workingDirectory(),
     workers: once(async () => {
       const { createWorkers } = await import('./host/workers.ts');
       return createWorkers({ entry: entryFile('worker'), size: cores });
@@ -70,6 +71,18 @@ export function openEnvironment(options: HostOptions, emit: EventSink): Environm
       }
     },
   };
+}
+
+/** @throws TsbuildError `NOT_FOUND` */
+function workingDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new TsbuildError('NOT_FOUND', 'the working directory has been removed', {
+      cause,
+      hint: 'go to one that exists',
+    });
+  }
 }
 
 /** A process entry of the built package: beside this file in dist/, or in dist/ when run from source. */

@@ -42,7 +42,7 @@ export async function performRun(
   const settings = {
     ...containerOptions(options),
     id,
-    cwd: process.cwd(),
+    cwd: environment.workdir,
     stdio: options.stdio === 'events' ? 'none' : 'inherit',
   } as const;
   // Awaited here: what is in use must not be disposed of before the container has ended.

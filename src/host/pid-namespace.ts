@@ -32,7 +32,9 @@ export async function makePidNamespace(searchPath: string): Promise<PidNamespace
   const unshare = requireExecutable('unshare', 'util-linux', searchPath);
   const shell = requireExecutable('sh', 'dash', searchPath);
   const args = ['--pid', '--fork', '--kill-child=KILL', '--', shell, '-c', ECHO];
-  const keeper = spawn(unshare, args, { env: { PATH: searchPath }, stdio: 'pipe' });
+  // Detached: a terminal's Ctrl-C is for us to handle.
+  const options = { env: { PATH: searchPath }, stdio: 'pipe', detached: true } as const;
+  const keeper = spawn(unshare, args, options);
   await started(keeper);
   const ended = once(keeper, 'exit');
   const inside = openSync(`/proc/${keeper.pid}/ns/pid_for_children`, 'r');

@@ -39,6 +39,7 @@ describe.each(USERS)('a container in the foreground, run by %s,', (user) => {
     const id = `container-${count}`;
     const job = {
       ...{ home: home.home, entry: home.entries.file('executor'), layers: [home.base] },
+      dedicated: user === 'dedicated root',
       config: { ...base, ...config },
       options: { id, cwd: place, stdio: 'inherit', ...options },
     };

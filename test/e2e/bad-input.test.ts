@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -135,6 +135,19 @@ describe('a Dockerfile or context that is wrong', () => {
       expect(stderr).toContain(context);
       expect(status).toBe(4);
     }
+  });
+
+  test('a working directory that has been removed', async () => {
+    const gone = cli.context({ Dockerfile: 'FROM busybox\n' });
+    const command = join(cli.directory, 'install/dist/tsbuild.cjs');
+    const script = 'rm -r "$PWD" && exec "$@"';
+    const { stderr, status } = spawnSync(
+      'sh',
+      ['-c', script, 'sh', process.execPath, command, 'run', 'busybox'],
+      { cwd: gone, env: cli.environment, encoding: 'utf8' },
+    );
+    expect(stderr).toContain('error: the working directory has been removed [NOT_FOUND]');
+    expect(status).toBe(125);
   });
 
   test('a context without Dockerfile', async () => {

@@ -9,13 +9,16 @@ import { createExecutor } from '../../src/executor/client.ts';
 import { stackTree } from '../../src/layer/stack.ts';
 
 const [file] = process.argv.slice(2);
-const { home, entry, layers, config, options } = JSON.parse(readFileSync(file!, 'utf8')) as {
+const { home, entry, dedicated, layers, config, options } = JSON.parse(
+  readFileSync(file!, 'utf8'),
+) as {
   home: string;
   entry: string;
+  dedicated: boolean;
   options: ContainerOptions;
 } & Pick<ContainerImage, 'layers' | 'config'>;
 
-const executor = createExecutor({ home, entry });
+const executor = createExecutor({ home, entry, dedicated });
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => executor.kill(options.id, signal));
 }
