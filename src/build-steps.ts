@@ -59,7 +59,7 @@ export function stepHandlers(plan: Plan, parts: StepParts): OpHandlers {
     }),
     copy: transferHandler({
       contextTree,
-      contextWords: (name) => contextWords(plan, name),
+      contextWords: (name) => () => contextWords(plan, name),
       hashFiles: (nodes) => inputs.hashFiles(nodes),
       writeLayer: write,
       sources: inputs.copySources,

@@ -64,7 +64,18 @@ export function expandHeredoc(content: string, env: Environment): ExpandedWord {
   return { result, matched, unmatched };
 }
 
+/** White space, quotes, `$`, and all that may be an escape character or a mark are not among these. */
+const PLAIN = /^[\w./:=@%+,-]+$/;
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+/** Whether a word stands for itself, whatever the variables and options: most do, and need not be read by character. */
+export function isPlainWord(word: string): boolean {
+  return PLAIN.test(word);
+}
+
 function lex(word: string, env: Environment, options: WordOptions) {
+  if (isPlainWord(word))
+    return { result: word, words: [word], matched: NO_NAMES, unmatched: NO_NAMES };
   const lexer = new Lexer(word, env, options);
   try {
     const { result, words } = lexer.readUntil(undefined, options.rawEscapes ?? false);

@@ -1,7 +1,7 @@
 /** What the lowering of one stage has at hand: its state, the build's options, and the way to other stages. */
 
 import { SyntaxFault } from '../dockerfile/syntax-error.ts';
-import { expandHeredoc, expandWord, splitWords, WordError } from '../dockerfile/words.ts';
+import { expandHeredoc, expandWord, isPlainWord, splitWords, WordError } from '../dockerfile/words.ts';
 import type { SourceLocation } from '../errors.ts';
 import { TsbuildError } from '../errors.ts';
 import type { ImageConfig } from '../oci/config.ts';
@@ -57,6 +57,7 @@ export const MAIN_CONTEXT: Origin = { source: { type: 'context', name: '' }, inp
 
 /** Expands one word with what the stage knows. @throws TsbuildError `DOCKERFILE_PARSE` */
 export function expand(lowering: Lowering, word: string, location: SourceLocation): string {
+  if (isPlainWord(word)) return word;
   return located(location, () =>
     expandWord(word, variables(lowering), { escape: lowering.escape }),
   );

@@ -19,7 +19,7 @@ export type CopySource =
       /** ADD: a local archive is taken apart. */
       readonly unpack: boolean;
       /** Of a context: all words by which this build takes files from it. Absent for stages and images. */
-      readonly contextWords?: readonly string[];
+      readonly contextWords?: () => readonly string[];
     }
   /** A here-document or a download: a file without a tree around it. */
   | {
@@ -120,11 +120,11 @@ function selectWithParents(
  * does not.
  * @throws TsbuildError `COPY_SOURCE`
  */
-function requireSent(tree: FileTree, word: string, contextWords?: readonly string[]): void {
+function requireSent(tree: FileTree, word: string, contextWords?: () => readonly string[]): void {
   if (contextWords === undefined) return;
   const { base, pattern } = splitWildcards(cleanPath(word));
   if (pattern === '' || base === '') return;
-  const isSent = contextWords.some((other) =>
+  const isSent = contextWords().some((other) =>
     existing(tree, other).some(
       ({ path }) => path === '' || `${path}/`.startsWith(`${base}/`) || base.startsWith(`${path}/`),
     ),

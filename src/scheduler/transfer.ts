@@ -22,8 +22,8 @@ import type { OpHandler, StepContext } from './handler.ts';
 
 export interface TransferEnvironment {
   readonly contextTree: (name: string) => Promise<FileTree>;
-  /** All source words by which this build takes files from a context. */
-  readonly contextWords: (name: string) => readonly string[];
+  /** All source words by which this build takes files from a context; found when they are asked for. */
+  readonly contextWords: (name: string) => () => readonly string[];
   /** Sees to it that file nodes know their sha256. */
   readonly hashFiles: (nodes: readonly FileNode[]) => Promise<void>;
   readonly writeLayer: (inputs: readonly LayerInput[], signal: AbortSignal) => Promise<Layer>;

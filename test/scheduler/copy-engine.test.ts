@@ -79,7 +79,7 @@ function build(dockerfile: string, context: FileTree): FileTree {
     const tree = from === undefined ? context : stages.get(from)!;
     const sources = words.map((word): CopySource => {
       if (word.startsWith('<<')) return heredoc(word.slice(2), lines);
-      const sent = from === undefined ? { contextWords } : {};
+      const sent = from === undefined ? { contextWords: () => contextWords } : {};
       return { type: 'word', tree, word, unpack: false, ...sent };
     });
     const items = selectCopy({ sources, exclude: flags.get('exclude') ?? [], parents: false });
