@@ -116,9 +116,10 @@ export function startSpan(
   name: SpanName,
   step?: string,
 ): () => void {
-  const since = epochNow();
+  const started = performance.now();
   return () => {
-    const milliseconds = epochNow() - since;
+    const milliseconds = performance.now() - started;
+    const since = performance.timeOrigin + started;
     report({ type: 'span', name, ...(step === undefined ? {} : { step }), since, milliseconds });
   };
 }

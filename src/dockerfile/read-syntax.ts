@@ -79,8 +79,15 @@ class SyntaxReader {
       () => {
         const node = readNode(logical.text, this.directives.escape);
         const heredocs = markersOf(node).map((marker) => this.#readHeredoc(marker));
-        const { text: _, ...place } = logical;
-        return withPlace({ ...node, heredocs }, { ...place, endLine: this.#read });
+        const { line, comments, emptyContinuation } = logical;
+        const isBroken = emptyContinuation !== undefined;
+        const place = {
+          line,
+          endLine: this.#read,
+          comments,
+          ...(isBroken && { emptyContinuation }),
+        };
+        return withPlace(node, place, heredocs);
       },
     );
   }
@@ -134,21 +141,22 @@ class SyntaxReader {
   }
 }
 
-type UnplacedNode = Omit<SyntaxNode, keyof Place | 'trigger'> & { readonly trigger?: UnplacedNode };
+type UnplacedNode = Omit<SyntaxNode, keyof Place | 'heredocs' | 'trigger'> & {
+  readonly trigger?: UnplacedNode;
+};
 type Place = Pick<SyntaxNode, 'line' | 'endLine' | 'comments' | 'emptyContinuation'>;
 
 /** ONBUILD and its trigger stand in the same place. */
-function withPlace(node: UnplacedNode, place: Place): SyntaxNode {
-  const { trigger, ...rest } = node;
-  if (trigger === undefined) return { ...rest, ...place };
-  return { ...rest, ...place, trigger: withPlace(trigger, place) };
+function withPlace(node: UnplacedNode, place: Place, heredocs: readonly Heredoc[]): SyntaxNode {
+  const trigger = node.trigger && withPlace(node.trigger, place, []);
+  return { ...node, ...place, heredocs, ...(trigger && { trigger }) } as SyntaxNode;
 }
 
 function readNode(raw: string, escapeCharacter: EscapeCharacter): UnplacedNode {
   const [name, afterName = ''] = cutAtSpaces(trim(raw));
   const { flags, rest: untrimmed } = takeFlags(afterName);
   const rest = trim(untrimmed);
-  const node = { name, flags, heredocs: [], raw };
+  const node = { name, flags, raw };
   const instruction = name.toLowerCase();
   if (instruction === 'onbuild') {
     if (rest === '') return { ...node, ...none([]) };
@@ -160,8 +168,9 @@ function readNode(raw: string, escapeCharacter: EscapeCharacter): UnplacedNode {
 
 function markersOf(node: UnplacedNode): HeredocMarker[] {
   const target = node.trigger ?? node;
+  if (target.form === 'exec' || !node.raw.includes('<<')) return [];
   const takesHeredocs = ['run', 'copy', 'add'].includes(target.name.toLowerCase());
-  return takesHeredocs && target.form !== 'exec' ? heredocMarkers(node.raw) : [];
+  return takesHeredocs ? heredocMarkers(node.raw) : [];
 }
 
 /**

@@ -6,7 +6,6 @@ import { type MountSpec, parseMount } from '../dockerfile/mount.ts';
 import { type SourceLocation, TsbuildError } from '../errors.ts';
 import { commandWords } from './lower-config.ts';
 import { expand, type Lowering, MAIN_CONTEXT } from './lowering.ts';
-import { proxyEnv } from './platform-args.ts';
 import { planError, workdirOf } from './stage-state.ts';
 import type { FileSource, RunMount, RunOp, StepId } from './step.ts';
 
@@ -34,7 +33,7 @@ export async function lowerRun(lowering: Lowering, run: Run): Promise<void> {
     args,
     ...(script ? { script } : {}),
     env: [...state.env].map(([name, value]) => `${name}=${value}`),
-    proxyEnv: proxyEnv(options.buildArgs),
+    proxyEnv: lowering.proxyEnv,
     user: state.config.User ?? '',
     workdir: workdirOf(state),
     mounts,

@@ -1,7 +1,13 @@
 /** What the lowering of one stage has at hand: its state, the build's options, and the way to other stages. */
 
 import { SyntaxFault } from '../dockerfile/syntax-error.ts';
-import { expandHeredoc, expandWord, isPlainWord, splitWords, WordError } from '../dockerfile/words.ts';
+import {
+  expandHeredoc,
+  expandWord,
+  isPlainWord,
+  splitWords,
+  WordError,
+} from '../dockerfile/words.ts';
 import type { SourceLocation } from '../errors.ts';
 import { TsbuildError } from '../errors.ts';
 import type { ImageConfig } from '../oci/config.ts';
@@ -43,6 +49,8 @@ export interface Lowering {
   readonly options: PlanOptions;
   /** ARGs before the first FROM, and the automatic ones: what an ARG without default takes. */
   readonly globalArgs: ReadonlyMap<string, string>;
+  /** `NAME=value` of the proxies that the build was given. */
+  readonly proxyEnv: readonly string[];
   /** Puts a step on top of the stage. */
   addStep(
     op: Op,

@@ -20,6 +20,7 @@ import { lower } from './lower.ts';
 import type { Lowering, PlanOptions } from './lowering.ts';
 import { findOrigin } from './origins.ts';
 import { addStep, type Planner } from './planner-state.ts';
+import { proxyEnv } from './platform-args.ts';
 import { reachableStages } from './reachable.ts';
 import { baseImage, checkBases, startFrom } from './stage-base.ts';
 import type { StageState } from './stage-state.ts';
@@ -95,6 +96,7 @@ async function planStage(
     notUtf8: planner.dockerfile.notUtf8,
     options: planner.options,
     globalArgs: planner.globalArgs,
+    proxyEnv: proxyEnv(planner.options.buildArgs),
     addStep(op, step) {
       steps.push(addStep(planner, state, op, step));
     },

@@ -107,7 +107,7 @@ const RUN_CONFIG_KEYS = [
 ];
 const HISTORY_KEYS = ['created', 'created_by', 'author', 'comment', 'empty_layer'];
 
-/** Members in a fixed order, those that we do not know after them; maps sorted by key; nothing that is `undefined`. */
+/** Members in a fixed order, those that we do not know after them; maps sorted by key. JSON leaves out what is `undefined`. */
 export function encodeConfig(config: ImageConfig): Buffer {
   const { config: run = {}, history } = config;
   const maps = { ExposedPorts: run.ExposedPorts, Volumes: run.Volumes, Labels: run.Labels };
@@ -126,8 +126,11 @@ function encode(value: object): Buffer {
 }
 
 function inOrder(known: readonly string[], object: object): Record<string, unknown> {
-  const members = new Map(Object.entries(object).filter(([, value]) => value !== undefined));
-  const others = [...members.keys()].filter((key) => !known.includes(key)).sort();
-  const keys = [...known.filter((key) => members.has(key)), ...others];
-  return Object.fromEntries(keys.map((key) => [key, members.get(key)]));
+  const members = object as Record<string, unknown>;
+  // Without a prototype, for a label may be called anything.
+  const ordered: Record<string, unknown> = Object.create(null);
+  for (const key of known) if (members[key] !== undefined) ordered[key] = members[key];
+  const others = Object.keys(members).filter((key) => !known.includes(key));
+  for (const key of others.sort()) ordered[key] = members[key];
+  return ordered;
 }

@@ -3,8 +3,8 @@
  * what the result depends on and nothing else: paths, types, modes, owners, link targets, xattrs and bytes. Not the
  * time, so that a fresh checkout hits; not whether two names are one file; and not what a flag overrides anyway.
  */
-import { createHash } from 'node:crypto';
-import { type Digest, digestFromHex } from '../oci/digest.ts';
+import { createHash, type Hash } from 'node:crypto';
+import { type Digest, digestFromHex, digestOf } from '../oci/digest.ts';
 import type { FileNode } from '../tree/file-tree.ts';
 import type { CopyItem } from './copy-select.ts';
 
@@ -29,16 +29,17 @@ export async function digestCopy(
   }
   await options.hashFiles(files);
 
-  const digest = createHash('sha256');
+  let hash: Hash | undefined;
   let batch = '';
   const add = (line: string): void => {
     batch += line;
     if (batch.length < BATCH_CHARACTERS) return;
-    digest.update(batch);
+    hash ??= createHash('sha256');
+    hash.update(batch);
     batch = '';
   };
   addLines(items, options, add);
-  return digestFromHex(digest.update(batch).digest('hex'));
+  return hash === undefined ? digestOf(batch) : digestFromHex(hash.update(batch).digest('hex'));
 }
 
 /** Each call of a hash has its cost, large as the lines or not. */

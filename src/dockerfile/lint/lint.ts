@@ -14,7 +14,7 @@ import { sourceLocation } from '../syntax-error.ts';
 import { checkOptions, isEnabled } from './check-options.ts';
 import type { Warning } from './rule.ts';
 import { RULES } from './rules.ts';
-import { type LintOptions, report, type Walk } from './walk.ts';
+import { type LintOptions, report, rulesBySight, type Walk } from './walk.ts';
 import { walkBases } from './walk-bases.ts';
 import { neededStages, walkStages } from './walk-stages.ts';
 
@@ -35,7 +35,7 @@ export async function lint(
   try {
     const tree = isParsed(source) ? source : parseSyntax(source, options);
     const asked = checkOptions(tree, options.buildArgs ?? {});
-    const rules = RULES.filter((rule) => isEnabled(rule, asked));
+    const rules = rulesBySight(RULES.filter((rule) => isEnabled(rule, asked)));
     const file = options.file ?? 'Dockerfile';
     await walk(tree, { rules, warnings, file, options });
     if (asked.error && warnings.length > 0) throw violation(warnings);
@@ -55,9 +55,9 @@ async function walk(tree: SyntaxTree | Dockerfile, lintWalk: Walk): Promise<void
   walkText(tree, lintWalk);
   const dockerfile = walkNodes(tree, lintWalk);
   const { stages, globalArgs } = splitStages(dockerfile);
-  for (const rule of lintWalk.rules) {
+  for (const rule of lintWalk.rules.checkStages) {
     const [first] = stages;
-    rule.checkStages?.(stages, (detail, location) => {
+    rule.checkStages(stages, (detail, location) => {
       report(lintWalk, rule, detail, location ?? first!.from.location);
     });
   }
@@ -70,8 +70,8 @@ async function walk(tree: SyntaxTree | Dockerfile, lintWalk: Walk): Promise<void
 
 function walkText({ nodes, lines }: SyntaxTree, lintWalk: Walk): void {
   for (const node of nodes) {
-    for (const rule of lintWalk.rules) {
-      rule.checkText?.(node, (detail, line) =>
+    for (const rule of lintWalk.rules.checkText) {
+      rule.checkText(node, (detail, line) =>
         report(lintWalk, rule, detail, sourceLocation(lintWalk.file, lines, line, line)),
       );
     }
@@ -86,8 +86,8 @@ function walkNodes(tree: SyntaxTree | Dockerfile, lintWalk: Walk): Dockerfile {
   let hasStage = false;
   for (const [at, node] of tree.nodes.entries()) {
     const location = sourceLocation(file, tree.lines, node.line, node.endLine);
-    for (const rule of rules) {
-      rule.checkNode?.(node, (detail) => report(lintWalk, rule, detail, location));
+    for (const rule of rules.checkNode) {
+      rule.checkNode(node, (detail) => report(lintWalk, rule, detail, location));
     }
     const instruction = known?.[at] ?? typeNode(node, location);
     hasStage ||= instruction.kind === 'from';
@@ -101,10 +101,8 @@ function walkStageNames(stages: readonly Stage[], lintWalk: Walk): void {
   const earlier = new Set<string>();
   for (const { name, from } of stages) {
     if (name === undefined) continue;
-    for (const rule of lintWalk.rules) {
-      rule.checkStageName?.(name, earlier, (detail) =>
-        report(lintWalk, rule, detail, from.location),
-      );
+    for (const rule of lintWalk.rules.checkStageName) {
+      rule.checkStageName(name, earlier, (detail) => report(lintWalk, rule, detail, from.location));
     }
     earlier.add(name);
   }

@@ -39,6 +39,9 @@ export interface Rule {
   readonly checkStep?: (step: Step, report: PlacedReport) => void;
 }
 
+/** What a rule may look at. */
+export type Sight = Extract<keyof Rule, `check${string}`>;
+
 /** Reports at the place of what is looked at. */
 export type Report = (detail: string) => void;
 /** Reports at a given place; that of what is looked at by default. */

@@ -55,8 +55,8 @@ function checkDefaults(head: Head, walk: Walk): void {
     for (const { from } of head.stages) {
       const name = expand(head, values, from.base).result;
       const sight = { from, name, isImageName: isImageName(name) };
-      for (const rule of walk.rules) {
-        rule.checkDefaultBase?.(sight, (detail) => report(walk, rule, detail, from.location));
+      for (const rule of walk.rules.checkDefaultBase) {
+        rule.checkDefaultBase(sight, (detail) => report(walk, rule, detail, from.location));
       }
     }
   } catch (error) {
@@ -139,8 +139,8 @@ function show(
   platform?: PlatformFacts,
 ): void {
   const sight = { from, word, declared, ...(platform && { platform }) };
-  for (const rule of walk.rules) {
-    rule.checkFromWord?.(sight, (detail) => report(walk, rule, detail, from.location));
+  for (const rule of walk.rules.checkFromWord) {
+    rule.checkFromWord(sight, (detail) => report(walk, rule, detail, from.location));
   }
 }
 

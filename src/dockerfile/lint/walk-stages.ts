@@ -117,8 +117,8 @@ function watch<T>(context: StageWalk, instruction: Instruction, work: (words: Wo
     return work(words);
   } finally {
     const { env, declared } = state;
-    for (const rule of walk.rules) {
-      rule.checkVariables?.({ unset: words.unset, env, declared }, (detail) =>
+    for (const rule of walk.rules.checkVariables) {
+      rule.checkVariables({ unset: words.unset, env, declared }, (detail) =>
         report(walk, rule, detail, instruction.location),
       );
     }
@@ -129,8 +129,8 @@ function showStep({ state, walk }: StageWalk, instruction: Instruction): void {
   const { previous, hasShell, hasWorkdir } = state;
   const isIgnored = walk.options.isIgnored ?? (() => false);
   const sight = { instruction, previous, hasShell, hasWorkdir, isIgnored };
-  for (const rule of walk.rules) {
-    rule.checkStep?.(sight, (detail, location) => {
+  for (const rule of walk.rules.checkStep) {
+    rule.checkStep(sight, (detail, location) => {
       report(walk, rule, detail, location ?? instruction.location);
     });
   }

@@ -1,7 +1,7 @@
 /** What the parts of the walk share: the build as they know it, the rules in force, and the warnings so far. */
 import type { SourceLocation } from '../../errors.ts';
 import type { Instruction } from '../instruction.ts';
-import type { Rule, Warning } from './rule.ts';
+import type { Rule, Sight, Warning } from './rule.ts';
 
 /** What a base image brings into a stage: members of its `config`. */
 export interface BaseConfig {
@@ -33,8 +33,26 @@ export interface LintOptions {
   readonly judge?: (instruction: Instruction) => void;
 }
 
+/** The rules in force, by what they look at: most look at one thing, and there are many instructions. */
+export type RulesBySight = { readonly [S in Sight]: readonly (Rule & Required<Pick<Rule, S>>)[] };
+
+export function rulesBySight(rules: readonly Rule[]): RulesBySight {
+  const seeing = <S extends Sight>(sight: S) =>
+    rules.filter((rule): rule is Rule & Required<Pick<Rule, S>> => rule[sight] !== undefined);
+  return {
+    checkText: seeing('checkText'),
+    checkNode: seeing('checkNode'),
+    checkStages: seeing('checkStages'),
+    checkStageName: seeing('checkStageName'),
+    checkDefaultBase: seeing('checkDefaultBase'),
+    checkFromWord: seeing('checkFromWord'),
+    checkVariables: seeing('checkVariables'),
+    checkStep: seeing('checkStep'),
+  };
+}
+
 export interface Walk {
-  readonly rules: readonly Rule[];
+  readonly rules: RulesBySight;
   readonly warnings: Warning[];
   readonly file: string;
   readonly options: LintOptions;
