@@ -7,6 +7,10 @@
  * Records are the layer's paths as a tree, breadth first: record 0 is the root, and the names of one directory are
  * consecutive and sorted. A path is looked up by a binary search for each of its components.
  */
+import { createHash } from 'node:crypto';
+import { decodeName } from '../host/path-bytes.ts';
+import { joinPath } from '../tree/file-tree.ts';
+
 export const INDEX_VERSION = 2;
 const MAGIC = 0x58425354;
 export const HEADER_BYTES = 32;
@@ -89,12 +93,24 @@ export function readHeader(bytes: Buffer): IndexHeader | undefined {
   return { count: count!, marks, pool: pool!, tar };
 }
 
-/** The columns of a file; `undefined` if it is not whole, or not of this version or this tar. The hash is not looked at. */
+/** The columns of a file; `undefined` if it is damaged, or not of this version or this tar. */
 export function openColumns(bytes: Buffer, tarSize: number): Columns | undefined {
   const header = readHeader(bytes);
   if (header === undefined || header.tar !== tarSize) return undefined;
   if (poolStart(header.count) + header.pool + HASH_BYTES !== bytes.length) return undefined;
-  return viewColumns(bytes, header.count);
+  const body = bytes.subarray(0, bytes.length - HASH_BYTES);
+  const isWhole = createHash('sha256').update(body).digest().equals(bytes.subarray(body.length));
+  return isWhole ? viewColumns(bytes, header.count) : undefined;
+}
+
+export function nameOf({ pool, nameAt, nameLength }: Columns, record: number): string {
+  const start = nameAt[record]!;
+  return decodeName(pool.subarray(start, start + nameLength[record]!));
+}
+
+export function pathOf(columns: Columns, record: number): string {
+  if (record === 0) return '';
+  return joinPath(pathOf(columns, columns.parent[record]!), nameOf(columns, record));
 }
 
 /** Bytes of all columns of one record. */

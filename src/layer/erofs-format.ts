@@ -40,6 +40,18 @@ const CHUNK_FORMAT_INDEXES = 0x20;
 export const Layout = { plain: 0, inline: 2, chunks: 4 } as const;
 export type Layout = (typeof Layout)[keyof typeof Layout];
 
+/** The image's bytes, and the same for numbers. */
+export interface Image {
+  readonly bytes: Buffer;
+  readonly fields: DataView;
+}
+
+/** Of zeros. */
+export function createImage(size: number): Image {
+  const bytes = Buffer.alloc(size);
+  return { bytes, fields: new DataView(bytes.buffer, bytes.byteOffset, size) };
+}
+
 export interface Superblock {
   readonly rootNid: number;
   readonly inodes: number;
@@ -51,8 +63,8 @@ export interface Superblock {
   readonly deviceBlocks: number;
 }
 
-export function writeSuperblock(image: Buffer, superblock: Superblock): void {
-  const at = image.subarray(SUPERBLOCK_OFFSET);
+export function writeSuperblock({ bytes }: Image, superblock: Superblock): void {
+  const at = bytes.subarray(SUPERBLOCK_OFFSET);
   at.writeUInt32LE(MAGIC, 0);
   at.writeUInt32LE(FEATURE_COMPAT_MTIME, 8); // feature_compat; without SB_CHKSUM
   at.writeUInt8(BLOCK_BITS, 12); // blkszbits
@@ -63,7 +75,7 @@ export function writeSuperblock(image: Buffer, superblock: Superblock): void {
   at.writeUInt32LE(FEATURE_INCOMPAT_CHUNKED_FILE | FEATURE_INCOMPAT_DEVICE_TABLE, 80);
   at.writeUInt16LE(1, 86); // extra_devices
   at.writeUInt16LE(DEVICE_SLOT_OFFSET / DEVICE_SLOT_SIZE, 88); // devt_slotoff
-  const slot = image.subarray(DEVICE_SLOT_OFFSET);
+  const slot = bytes.subarray(DEVICE_SLOT_OFFSET);
   slot.write(superblock.deviceTag, 0, 64, 'latin1'); // tag
   slot.writeUInt32LE(superblock.deviceBlocks, 64); // blocks
 }
@@ -94,20 +106,21 @@ export interface InodeFields {
 }
 
 /** `struct erofs_inode_extended` */
-export function writeInode(image: Buffer, offset: number, inode: InodeFields): void {
+export function writeInode({ fields }: Image, offset: number, inode: InodeFields): void {
   const nanoseconds = ((inode.mtime % SECOND) + SECOND) % SECOND;
   const seconds = (inode.mtime - nanoseconds) / SECOND;
-  image.writeUInt16LE(1 | (inode.layout << 1), offset); // i_format: extended
-  image.writeUInt16LE(xattrCount(inode.xattrSize), offset + 2); // i_xattr_icount
-  image.writeUInt16LE(inode.mode, offset + 4);
-  image.writeBigUInt64LE(BigInt(inode.size), offset + 8);
-  image.writeUInt32LE(inode.union, offset + 16); // i_u
-  image.writeUInt32LE(inode.serial, offset + 20); // i_ino
-  image.writeUInt32LE(inode.uid, offset + 24);
-  image.writeUInt32LE(inode.gid, offset + 28);
-  image.writeBigInt64LE(BigInt.asIntN(64, seconds), offset + 32); // i_mtime
-  image.writeUInt32LE(Number(nanoseconds), offset + 40); // i_mtime_nsec
-  image.writeUInt32LE(inode.links, offset + 44); // i_nlink
+  fields.setUint16(offset, 1 | (inode.layout << 1), true); // i_format: extended
+  fields.setUint16(offset + 2, xattrCount(inode.xattrSize), true); // i_xattr_icount
+  fields.setUint16(offset + 4, inode.mode, true);
+  fields.setUint32(offset + 8, inode.size, true);
+  fields.setUint32(offset + 12, inode.size / 2 ** 32, true);
+  fields.setUint32(offset + 16, inode.union, true); // i_u
+  fields.setUint32(offset + 20, inode.serial, true); // i_ino
+  fields.setUint32(offset + 24, inode.uid, true);
+  fields.setUint32(offset + 28, inode.gid, true);
+  fields.setBigInt64(offset + 32, seconds, true); // i_mtime
+  fields.setUint32(offset + 40, Number(nanoseconds), true); // i_mtime_nsec
+  fields.setUint32(offset + 44, inode.links, true); // i_nlink
 }
 
 const SECOND = 1_000_000_000n;
@@ -141,7 +154,7 @@ export function chunkBits(size: number): number {
 }
 
 /** `struct erofs_inode_chunk_index`; `block` counts in the tar. */
-export function writeChunkIndex(image: Buffer, offset: number, block: number): void {
-  image.writeUInt16LE(DEVICE_ID, offset + 2); // device_id
-  image.writeUInt32LE(block, offset + 4); // startblk_lo
+export function writeChunkIndex({ fields }: Image, offset: number, block: number): void {
+  fields.setUint16(offset + 2, DEVICE_ID, true); // device_id
+  fields.setUint32(offset + 4, block, true); // startblk_lo
 }

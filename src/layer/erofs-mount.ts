@@ -10,7 +10,7 @@ import { hexOf } from '../oci/digest.ts';
 import type { Store } from '../store/store.ts';
 import { erofsImage } from './erofs.ts';
 import { isWhole } from './erofs-format.ts';
-import { readIndex } from './index-file.ts';
+import { readColumns } from './index-file.ts';
 import type { Layer } from './layer.ts';
 
 /**
@@ -72,7 +72,7 @@ const SMALL = 1 << 16;
 
 function makeImage(layer: Layer, file: string): string {
   try {
-    writeFileSync(file, erofsImage(layer, readIndex(layer)));
+    writeFileSync(file, erofsImage(layer, readColumns(layer)));
     return file;
   } catch (error) {
     throw diskError(error, `write ${file}`);
@@ -84,7 +84,7 @@ function prepareImage(layer: Layer, store: Store): string {
   if (isUsable(file)) return file;
   const tempDirectory = store.tempDir();
   try {
-    writeFileAtomic(file, erofsImage(layer, readIndex(layer)), { tempDirectory });
+    writeFileAtomic(file, erofsImage(layer, readColumns(layer)), { tempDirectory });
     return file;
   } catch (error) {
     throw diskError(error, `write ${file}`);

@@ -1,5 +1,5 @@
 /** Extended attributes of EROFS, all of them inline: they follow their inode. */
-import { XATTR_HEADER_SIZE } from './erofs-format.ts';
+import { XATTR_HEADER_SIZE, XATTR_SIZE_MAX } from './erofs-format.ts';
 
 /** EROFS_XATTR_INDEX_*: the part of a name that is a number on disk. */
 const PREFIXES: readonly (readonly [prefix: string, index: number])[] = [
@@ -15,14 +15,16 @@ const NONE = Buffer.alloc(0);
 
 /**
  * `struct erofs_xattr_ibody_header` and its entries; nothing if there are none. What has no prefix is left out:
- * other filesystems do not take it either. `undefined` if a value is longer than the format can say.
+ * other filesystems do not take it either. `undefined` if a value, or all, are longer than the format can say.
  */
 export function encodeXattrs(
   xattrs: readonly (readonly [string, Uint8Array])[],
 ): Buffer | undefined {
+  if (xattrs.length === 0) return NONE;
   const entries = xattrs.map(([name, value]) => encodeEntry(name, value));
   if (entries.includes(undefined)) return undefined;
   const body = Buffer.concat(entries as Buffer[]);
+  if (body.length > XATTR_SIZE_MAX - XATTR_HEADER_SIZE) return undefined;
   return body.length === 0 ? NONE : Buffer.concat([Buffer.alloc(XATTR_HEADER_SIZE), body]);
 }
 

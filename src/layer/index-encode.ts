@@ -13,6 +13,7 @@ import {
   OPAQUE_FLAG,
 } from './columns.ts';
 import { IMPLICIT_DIRECTORY } from './entry-set.ts';
+import { encodeExtra, hasExtra } from './index-extra.ts';
 import type { LayerEntry } from './layer.ts';
 
 const MARKS: readonly Kind[] = ['implicit', 'whiteout'];
@@ -209,37 +210,4 @@ function growingBytes(start: number, expected: number) {
       return end - before;
     },
   };
-}
-
-function hasExtra(node: FileNode): boolean {
-  return node.linkTarget !== undefined || node.device !== undefined || node.xattrs !== undefined;
-}
-
-/** Presence bits, then what is present: device, link target, xattrs; texts and values behind their length. */
-function encodeExtra(node: FileNode): Buffer {
-  const parts: Buffer[] = [];
-  const number = (value: number) => {
-    const bytes = Buffer.alloc(4);
-    bytes.writeUInt32LE(value);
-    parts.push(bytes);
-  };
-  const counted = (bytes: Uint8Array) => {
-    number(bytes.length);
-    parts.push(Buffer.from(bytes));
-  };
-  const xattrs = node.xattrs && Object.entries(node.xattrs);
-  number((node.device ? 1 : 0) | (node.linkTarget === undefined ? 0 : 2) | (xattrs ? 4 : 0));
-  if (node.device) {
-    number(node.device.major);
-    number(node.device.minor);
-  }
-  if (node.linkTarget !== undefined) counted(encodeName(node.linkTarget));
-  if (xattrs) {
-    number(xattrs.length);
-    for (const [name, value] of xattrs) {
-      counted(encodeName(name));
-      counted(value);
-    }
-  }
-  return Buffer.concat(parts);
 }

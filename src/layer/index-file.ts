@@ -3,16 +3,21 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
 import type { DiffID } from '../oci/digest.ts';
-import { HEADER_BYTES, readHeader } from './columns.ts';
+import { type Columns, HEADER_BYTES, openColumns, readHeader } from './columns.ts';
 import { encodeIndex } from './index-encode.ts';
-import { viewIndex } from './index-view.ts';
+import { viewOf } from './index-view.ts';
 import type { Layer, LayerEntry, LayerView } from './layer.ts';
 import { scanLayer } from './scan.ts';
 
 /** What the layer holds. @throws TsbuildError `STORE` if neither index nor tar can be read, `ARCHIVE` if the tar is bad. */
 export function readIndex(layer: Layer): LayerView {
+  return viewOf(readColumns(layer), layer);
+}
+
+/** {@link readIndex}, for who goes through all records and wants no object for each. */
+export function readColumns(layer: Layer): Columns {
   const bytes = readIfThere(layer.index);
-  return (bytes && viewIndex(bytes, layer)) ?? rebuildIndex(layer);
+  return (bytes && openColumns(bytes, layer.size)) ?? rebuildIndex(layer);
 }
 
 /** {@link readIndex}, but each layer is read once: for who looks at many stacks of the same layers. */
@@ -33,20 +38,20 @@ export function hasMarks(layer: Layer): boolean {
   return view.pathsOf('implicit').length + view.pathsOf('whiteout').length > 0;
 }
 
-/** The view of entries that are in no file, as if they had been read from one. */
-export function indexOf(entries: Iterable<LayerEntry>, layer: Layer): LayerView {
-  return viewIndex(encodeIndex(entries, layer.size), layer)!;
+/** The columns of entries that are in no file, as if they had been read from one. */
+export function columnsOf(entries: Iterable<LayerEntry>, layer: Layer): Columns {
+  return openColumns(encodeIndex(entries, layer.size), layer.size)!;
 }
 
-function rebuildIndex(layer: Layer): LayerView {
-  const bytes = encodeIndex(scanLayer(layer.tar), layer.size);
+function rebuildIndex(layer: Layer): Columns {
+  const columns = columnsOf(scanLayer(layer.tar), layer);
   try {
-    writeFileAtomic(layer.index, bytes);
+    writeFileAtomic(layer.index, columns.bytes);
   } catch (error) {
     // A store that we may only read serves as well, a bit slower.
     if (!['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(error) ?? '')) throw error;
   }
-  return viewIndex(bytes, layer)!;
+  return columns;
 }
 
 function readIfThere(file: string): Buffer | undefined {

@@ -1,6 +1,4 @@
 /** An index file in memory, read in place: see columns.ts. */
-import { createHash } from 'node:crypto';
-import { decodeName } from '../host/path-bytes.ts';
 import { hexOf } from '../oci/digest.ts';
 import { type FileType, joinPath } from '../tree/file-tree.ts';
 import {
@@ -10,18 +8,15 @@ import {
   KINDS,
   type Kind,
   NO_ORDER,
+  nameOf,
   OPAQUE_FLAG,
-  openColumns,
+  pathOf,
 } from './columns.ts';
+import { extraOf } from './index-extra.ts';
 import type { Layer, LayerEntry, LayerNode, LayerView } from './layer.ts';
 
-/** The view of an index file's bytes; `undefined` if they are damaged, outdated or of another tar. */
-export function viewIndex(bytes: Buffer, layer: Layer): LayerView | undefined {
-  const columns = openColumns(bytes, layer.size);
-  if (columns === undefined) return undefined;
-  const body = bytes.subarray(0, bytes.length - HASH_BYTES);
-  const isWhole = createHash('sha256').update(body).digest().equals(bytes.subarray(body.length));
-  return isWhole ? new IndexView(columns, layer) : undefined;
+export function viewOf(columns: Columns, layer: Layer): LayerView {
+  return new IndexView(columns, layer);
 }
 
 class IndexView implements LayerView {
@@ -60,9 +55,7 @@ class IndexView implements LayerView {
   }
 
   nameOf(record: number): string {
-    const { pool, nameAt, nameLength } = this.#columns;
-    const start = nameAt[record]!;
-    return decodeName(pool.subarray(start, start + nameLength[record]!));
+    return nameOf(this.#columns, record);
   }
 
   kindOf(record: number): 'directory' | 'other' | 'whiteout' {
@@ -80,7 +73,7 @@ class IndexView implements LayerView {
     const code = KINDS.indexOf(kind);
     const paths: string[] = [];
     for (let record = 1; record < count; record += 1) {
-      if (kinds[record] === code) paths.push(this.#pathOf(record));
+      if (kinds[record] === code) paths.push(pathOf(this.#columns, record));
     }
     return paths;
   }
@@ -110,17 +103,12 @@ class IndexView implements LayerView {
         sha256: columns.sha256.toString('hex', record * HASH_BYTES, (record + 1) * HASH_BYTES),
       }),
       ...(inode !== 0 && { inode: this.#inodePrefix + inode }),
-      ...(columns.extraAt[record] !== 0 && decodeExtra(columns.pool, columns.extraAt[record]!)),
+      ...extraOf(columns, record),
     };
   }
 
   #kind(record: number): Kind {
     return KINDS[this.#columns.kind[record]!]!;
-  }
-
-  #pathOf(record: number): string {
-    if (record === 0) return '';
-    return joinPath(this.#pathOf(this.#columns.parent[record]!), this.nameOf(record));
   }
 
   #readAll(): ReadonlyMap<string, LayerEntry> {
@@ -142,33 +130,4 @@ class IndexView implements LayerView {
       ? { path, node, opaque: true, implicit: true }
       : { path, node, opaque: true };
   }
-}
-
-function decodeExtra(pool: Buffer, start: number): Partial<LayerNode> {
-  let at = start;
-  const number = (): number => {
-    at += 4;
-    return pool.readUInt32LE(at - 4);
-  };
-  const counted = (): Buffer => {
-    const length = number();
-    at += length;
-    return pool.subarray(at - length, at);
-  };
-  const present = number();
-  const device = present & 1 ? { major: number(), minor: number() } : undefined;
-  const linkTarget = present & 2 ? decodeName(counted()) : undefined;
-  const xattrs: Record<string, Uint8Array> = Object.create(null);
-  if (present & 4) {
-    for (let left = number(); left > 0; left -= 1) {
-      const name = decodeName(counted());
-      // A copy: nobody who keeps an xattr should keep the whole index, or change it.
-      xattrs[name] = Uint8Array.from(counted());
-    }
-  }
-  return {
-    ...(device && { device }),
-    ...(linkTarget !== undefined && { linkTarget }),
-    ...(present & 4 && { xattrs }),
-  };
 }

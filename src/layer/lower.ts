@@ -12,6 +12,7 @@ import { TsbuildError } from '../errors.ts';
 import { displayName, encodeName } from '../host/path-bytes.ts';
 import { type FileNode, parentPath } from '../tree/file-tree.ts';
 import type { LayerEntry, LayerIndex } from './layer.ts';
+import { impossibleIn, NAME_MAX, PATH_MAX } from './limits.ts';
 
 export interface LowerEntry {
   /** As in a FileTree: '' is the root. */
@@ -21,11 +22,6 @@ export interface LowerEntry {
   /** Not in the layer: a directory that must exist because paths of the layer lie in it. */
   readonly implicit: boolean;
 }
-
-/** Limits of Linux, in bytes (linux/limits.h); that of a name holds for attributes too. */
-const NAME_MAX = 255;
-const PATH_MAX = 4096;
-const XATTR_MAX = 65536;
 
 const IMPLICIT: FileNode = { type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0, mtime: 0n };
 const WHITEOUT: FileNode = { ...IMPLICIT, type: 'char', mode: 0, device: { major: 0, minor: 0 } };
@@ -53,14 +49,17 @@ export function isWhiteout(node: FileNode): boolean {
 
 /** The xattrs to be set on an entry: its own without `overlay.*`, and the mark of an opaque directory. */
 export function lowerXattrs(
-  entry: LowerEntry,
+  { node, opaque }: { readonly node: Pick<FileNode, 'xattrs'>; readonly opaque: boolean },
   namespace: 'trusted' | 'user',
-): readonly (readonly [name: string, value: Uint8Array])[] {
-  const own = entry.node.xattrs === undefined ? [] : Object.entries(entry.node.xattrs);
+): readonly Xattr[] {
+  if (node.xattrs === undefined && !opaque) return NONE;
+  const own = Object.entries(node.xattrs ?? {});
   const xattrs = own.filter(([name]) => !/^(trusted|user)\.overlay\./.test(name));
-  return entry.opaque ? [...xattrs, [`${namespace}.overlay.opaque`, OPAQUE]] : xattrs;
+  return opaque ? [...xattrs, [`${namespace}.overlay.opaque`, OPAQUE]] : xattrs;
 }
 
+type Xattr = readonly [name: string, value: Uint8Array];
+const NONE: readonly Xattr[] = [];
 const OPAQUE = Buffer.from('y');
 
 function placeParents(path: string, index: LayerIndex, lower: Map<string, LowerEntry>): void {
@@ -111,35 +110,11 @@ function checkPath(path: string): void {
   }
 }
 
-/** Numbers that the kernel would cut short, or take for something else: the owner 2³²-1 means "leave as it is". */
 function checkNode(path: string, node: FileNode): void {
-  const problem = problemOf(node);
-  if (problem)
-    throw new TsbuildError(
-      'ARCHIVE',
-      `${displayName(path) || 'the root'} has an impossible ${problem}`,
-    );
-}
-
-function problemOf(node: FileNode): string | undefined {
-  const { uid, gid, device = { major: 0, minor: 0 } } = node;
-  if (!isBelow(uid, 0xffff_ffff) || !isBelow(gid, 0xffff_ffff)) return 'owner';
-  if (!isBelow(device.major, 1 << 12) || !isBelow(device.minor, 1 << 20)) return 'device number';
-  if (node.type === 'symlink' && !isText(node.linkTarget ?? '', PATH_MAX)) return 'link target';
-  if (!isBelow(node.size, Number.MAX_SAFE_INTEGER)) return 'size';
-  const xattrs = Object.entries(node.xattrs ?? NO_XATTRS);
-  return xattrs.every(([name, value]) => isText(name, NAME_MAX + 1) && value.length <= XATTR_MAX)
-    ? undefined
-    : 'attribute';
-}
-
-const NO_XATTRS: Readonly<Record<string, Uint8Array>> = {};
-
-function isBelow(value: number, limit: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value < limit;
-}
-
-/** What C can hold as a string in that many bytes. */
-function isText(text: string, limit: number): boolean {
-  return text !== '' && !text.includes('\0') && encodeName(text).length < limit;
+  const problem = impossibleIn(node);
+  if (problem === undefined) return;
+  throw new TsbuildError(
+    'ARCHIVE',
+    `${displayName(path) || 'the root'} has an impossible ${problem}`,
+  );
 }

@@ -2,12 +2,14 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MNT_DETACH, MS_RDONLY, mount, umount } from '../host/syscalls.ts';
-import { digestOf } from '../oci/digest.ts';
+import { type DiffID, digestOf } from '../oci/digest.ts';
 import { openStore, type Store } from '../store/store.ts';
+import type { Columns } from './columns.ts';
 import { erofsImage } from './erofs.ts';
 import { BLOCK_SIZE } from './erofs-format.ts';
 import { type ErofsBacking, mountImage } from './erofs-mount.ts';
-import type { Layer, LayerIndex } from './layer.ts';
+import { columnsOf } from './index-file.ts';
+import type { Layer } from './layer.ts';
 import type { MountableOptions, MountForm } from './mountable.ts';
 
 /**
@@ -33,9 +35,9 @@ function canMountErofs(backing: ErofsBacking, mounts: string, store: Store): boo
   const [target, merged] = [join(mounts, 'probe-erofs'), join(mounts, 'probe-merged')];
   const mounted: string[] = [];
   try {
-    const { layer, index } = probeLayer(directory);
+    const { layer, columns } = probeLayer(directory);
     const image = join(directory, 'image');
-    writeFileSync(image, erofsImage(layer, index));
+    writeFileSync(image, erofsImage(layer, columns));
     for (const path of [target, merged]) mkdirSync(path, { recursive: true });
     mountImage({ image, tar: layer.tar, target, backing });
     mounted.push(target);
@@ -53,15 +55,14 @@ function canMountErofs(backing: ErofsBacking, mounts: string, store: Store): boo
 
 const CONTENT = 'probe';
 
-function probeLayer(directory: string): { layer: Layer; index: LayerIndex } {
+function probeLayer(directory: string): { layer: Layer; columns: Columns } {
   const tar = join(directory, 'tar');
-  const bytes = Buffer.alloc(BLOCK_SIZE, `${CONTENT}\0`);
+  // A block in place of the header.
+  const bytes = Buffer.concat([Buffer.alloc(BLOCK_SIZE), Buffer.alloc(BLOCK_SIZE, `${CONTENT}\0`)]);
   writeFileSync(tar, bytes);
   const size = CONTENT.length;
-  const content = { file: tar, offset: 0, size };
+  const content = { file: tar, offset: BLOCK_SIZE, size };
   const node = { type: 'file', mode: 0o644, uid: 0, gid: 0, size, mtime: 0n, content } as const;
-  return {
-    layer: { diffID: digestOf(bytes), size: bytes.length, tar, index: '' },
-    index: { entries: new Map([[CONTENT, { path: CONTENT, node }]]) },
-  };
+  const layer = { diffID: digestOf<DiffID>(bytes), size: bytes.length, tar, index: '' };
+  return { layer, columns: columnsOf([{ path: CONTENT, node }], layer) };
 }

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { hasMarks, indexOf, indexReader, readIndex } from '../../src/layer/index-file.ts';
+import { columnsOf, hasMarks, indexReader, readIndex } from '../../src/layer/index-file.ts';
+import { viewOf } from '../../src/layer/index-view.ts';
 import type { LayerView } from '../../src/layer/layer.ts';
 import { writeLayer } from '../../src/layer/write.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
@@ -72,7 +73,7 @@ describe('an index', () => {
 
   test('can be had of entries without a file', () => {
     const layer = write();
-    const view = indexOf(readIndex(layer).entries.values(), layer);
+    const view = viewOf(columnsOf(readIndex(layer).entries.values(), layer), layer);
     expect(meaningOf(view.entries.values())).toEqual(meaningOf(readIndex(layer).entries.values()));
   });
 });
