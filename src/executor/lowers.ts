@@ -2,7 +2,7 @@
 import type { Workers } from '../host/workers.ts';
 import { type ApplyOptions, applyLayer } from '../layer/apply.ts';
 import type { Layer } from '../layer/layer.ts';
-import { isPrepared, type MountableOptions } from '../layer/mountable.ts';
+import { isQuicklyPrepared, type MountableOptions } from '../layer/mountable.ts';
 import { stackTree } from '../layer/stack.ts';
 import { walkTree } from '../tree/select.ts';
 import type { Workshop } from './run-request.ts';
@@ -28,9 +28,6 @@ export function copiedLowers(
   };
 }
 
-/** Bytes of a layer that holds a few files at most, or one that can be copied in no time. */
-const SMALL = 1 << 20;
-
 /** A layer is prepared once, whoever asks for it; so is what a stack of them needs on top. */
 export function mountedLowers(
   workers: Workers,
@@ -41,8 +38,8 @@ export function mountedLowers(
   const { temp, rootless } = options;
   const prepare = once(async (layer: Layer) => {
     const task: LowerTask = { layer, options };
-    // What is there, or quickly made, is not worth a thread.
-    if (layer.size < SMALL || isPrepared(layer, options)) return prepareLower(task, onWarning);
+    // A thread takes 30 ms to start, and 8 MB.
+    if (isQuicklyPrepared(layer, options)) return prepareLower(task, onWarning);
     const onProgress = (message: unknown): void => onWarning?.(String(message));
     return (await workers.run('executor.lower', task, { onProgress })) as Lower;
   });

@@ -4,7 +4,7 @@
  */
 import { TsbuildError } from '../errors.ts';
 import { displayName } from '../host/path-bytes.ts';
-import { type Columns, KINDS, type Kind, pathOf } from './columns.ts';
+import { type Columns, KINDS, type Kind, pathOf, rawNameOf } from './columns.ts';
 import { NAME_MAX, PATH_MAX } from './limits.ts';
 
 /** @throws TsbuildError `ARCHIVE` for a path that Linux cannot hold, or that lies below what is not a directory. */
@@ -20,13 +20,14 @@ export function checkNames(columns: Columns): void {
       throw new TsbuildError('ARCHIVE', `${start}… is longer than a path can be`);
     }
     lengths[record] = length;
-    if (!isCleanName(columns, record)) {
+    if (UNCLEAN.test(rawNameOf(columns, record))) {
       const path = JSON.stringify(pathOf(columns, record));
       throw new TsbuildError('ARCHIVE', `${path} is not a clean path`);
     }
   }
 }
 
+const UNCLEAN = /^\.{0,2}$|[\0/]/;
 const DIRECTORIES: readonly Kind[] = ['directory', 'implicit'];
 
 function checkDirectory(columns: Columns, record: number): void {
@@ -34,19 +35,3 @@ function checkDirectory(columns: Columns, record: number): void {
   const name = displayName(pathOf(columns, record)) || 'the root';
   throw new TsbuildError('ARCHIVE', `${name} is not a directory, but has entries below it`);
 }
-
-function isCleanName({ pool, nameAt, nameLength }: Columns, record: number): boolean {
-  const start = nameAt[record]!;
-  const end = start + nameLength[record]!;
-  let dots = 0;
-  for (let at = start; at < end; at += 1) {
-    const byte = pool[at];
-    if (byte === SLASH || byte === NUL) return false;
-    if (byte === DOT) dots += 1;
-  }
-  return dots < end - start || dots > 2;
-}
-
-const NUL = 0;
-const SLASH = 0x2f;
-const DOT = 0x2e;

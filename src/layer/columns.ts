@@ -108,6 +108,12 @@ export function nameOf({ pool, nameAt, nameLength }: Columns, record: number): s
   return decodeName(pool.subarray(start, start + nameLength[record]!));
 }
 
+/** Its bytes, each a character. */
+export function rawNameOf({ pool, nameAt, nameLength }: Columns, record: number): string {
+  const start = nameAt[record]!;
+  return pool.toString('latin1', start, start + nameLength[record]!);
+}
+
 export function pathOf(columns: Columns, record: number): string {
   if (record === 0) return '';
   return joinPath(pathOf(columns, columns.parent[record]!), nameOf(columns, record));

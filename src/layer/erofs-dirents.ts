@@ -5,8 +5,15 @@
  */
 import { TsbuildError } from '../errors.ts';
 import { displayName } from '../host/path-bytes.ts';
-import { type Columns, KINDS, type Kind, pathOf } from './columns.ts';
+import { type Columns, KINDS, type Kind, pathOf, rawNameOf } from './columns.ts';
 import { BLOCK_SIZE, DIRENT_SIZE, type Image } from './erofs-format.ts';
+
+/** What a directory lists, `.` and `..` among it, in order. */
+export interface Dirents {
+  /** A character is a byte. */
+  readonly names: readonly string[];
+  readonly records: readonly number[];
+}
 
 /** EROFS_FT_*, which are the kernel's FT_*. */
 const TYPES: Readonly<Record<Kind, number>> = {
@@ -20,32 +27,27 @@ const TYPES: Readonly<Record<Kind, number>> = {
   symlink: 7,
 };
 
-/** What a directory lists: records, `.` and `..` among them, in the order of the names' bytes. */
-export interface Dirents {
-  readonly columns: Columns;
-  readonly directory: number;
-  readonly records: readonly number[];
-}
-
-/** `.` and `..` as records: so many dots below zero. */
-const DOT = -1;
-const DOT_DOT = -2;
-const DOT_BYTE = 0x2e;
-
-/**
- * An index has names in the order of strings, which is another one for some characters only.
- * @throws TsbuildError `ARCHIVE` for a name that is there twice.
- */
+/** @throws TsbuildError `ARCHIVE` for a name that is there twice. */
 export function listDirents(columns: Columns, directory: number): Dirents {
-  const records = [DOT, DOT_DOT];
+  const names = ['.', '..'];
+  const records = [directory, columns.parent[directory]!];
   const start = columns.firstChild[directory]!;
   const end = start + columns.childCount[directory]!;
-  for (let record = start; record < end; record += 1) records.push(record);
-  if (!isAscending(columns, records)) {
-    records.sort((a, b) => compareNames(columns, a, b));
-    if (!isAscending(columns, records)) throw twice(columns, directory);
+  for (let record = start; record < end; record += 1) {
+    names.push(rawNameOf(columns, record));
+    records.push(record);
   }
-  return { columns, directory, records };
+  if (isAscending(names)) return { names, records };
+  // An index has the order of strings, and knows of no dots.
+  const order = [...names.keys()].sort((a, b) => (names[a]! < names[b]! ? -1 : 1));
+  const sorted = order.map((at) => names[at]!);
+  if (!isAscending(sorted)) throw twice(columns, directory);
+  return { names: sorted, records: order.map((at) => records[at]!) };
+}
+
+function isAscending(names: readonly string[]): boolean {
+  for (let at = 1; at < names.length; at += 1) if (names[at - 1]! >= names[at]!) return false;
+  return true;
 }
 
 function twice(columns: Columns, directory: number): TsbuildError {
@@ -54,93 +56,59 @@ function twice(columns: Columns, directory: number): TsbuildError {
 }
 
 /** Bytes of the directory: all blocks but the last one count in full. */
-export function direntsSize({ columns, records }: Dirents): number {
+export function direntsSize({ names }: Dirents): number {
   let blocks = 0;
   let used = 0;
-  for (const record of records) {
-    const size = DIRENT_SIZE + lengthOf(columns, record);
-    if (used + size > BLOCK_SIZE) {
+  for (const name of names) {
+    if (used + DIRENT_SIZE + name.length > BLOCK_SIZE) {
       blocks += 1;
       used = 0;
     }
-    used += size;
+    used += DIRENT_SIZE + name.length;
   }
   return blocks * BLOCK_SIZE + used;
 }
 
 /** Names of the directory: in its parent, its own `.`, and the `..` of each directory in it. */
-export function linksOfDirectory(dirents: Dirents): number {
+export function linksOfDirectory({ records }: Dirents, columns: Columns): number {
   let links = 0;
-  for (const record of dirents.records) if (typeOf(dirents, record) === TYPES.directory) links += 1;
+  for (const record of records) if (typeOf(columns, record) === TYPES.directory) links += 1;
   return links;
 }
 
 /** Writes the directory at `offset`, into zeros; `nids` are the numbers of the records' inodes. */
-export function writeDirents(image: Image, offset: number, dirents: Dirents, nids: Uint32Array) {
-  const { columns, records } = dirents;
+export function writeDirents(
+  { bytes, fields }: Image,
+  offset: number,
+  { names, records }: Dirents,
+  { columns, nids }: { readonly columns: Columns; readonly nids: Uint32Array },
+): void {
   let block = offset;
-  for (let from = 0; from < records.length; block += BLOCK_SIZE) {
-    const to = blockEnd(dirents, from);
+  for (let from = 0; from < names.length; block += BLOCK_SIZE) {
+    const to = blockEnd(names, from);
     let name = (to - from) * DIRENT_SIZE;
     for (let at = from; at < to; at += 1) {
-      const record = records[at]!;
       const position = block + (at - from) * DIRENT_SIZE;
-      image.fields.setUint32(position, nids[meantBy(dirents, record)]!, true);
-      image.fields.setUint16(position + 8, name, true); // nameoff
-      image.fields.setUint8(position + 10, typeOf(dirents, record)); // file_type
-      name += writeName(image, block + name, columns, record);
+      fields.setUint32(position, nids[records[at]!]!, true); // nid
+      fields.setUint16(position + 8, name, true); // nameoff
+      fields.setUint8(position + 10, typeOf(columns, records[at]!)); // file_type
+      name += bytes.write(names[at]!, block + name, 'latin1');
     }
     from = to;
   }
 }
 
 /** The first entry that does not fit in a block with that at `from`. A name of 255 bytes fits, so it is a later one. */
-function blockEnd({ columns, records }: Dirents, from: number): number {
+function blockEnd(names: readonly string[], from: number): number {
   let used = 0;
   let at = from;
-  for (; at < records.length; at += 1) {
-    used += DIRENT_SIZE + lengthOf(columns, records[at]!);
+  for (; at < names.length; at += 1) {
+    used += DIRENT_SIZE + names[at]!.length;
     if (used > BLOCK_SIZE) break;
   }
   return at;
 }
 
-/** Names are short: a call to copy one takes longer. */
-function writeName({ bytes }: Image, offset: number, columns: Columns, record: number): number {
-  const length = lengthOf(columns, record);
-  for (let at = 0; at < length; at += 1) bytes[offset + at] = byteOf(columns, record, at);
-  return length;
-}
-
-function typeOf(dirents: Dirents, record: number): number {
-  return TYPES[KINDS[dirents.columns.kind[meantBy(dirents, record)]!]!];
-}
-
-function meantBy({ columns, directory }: Dirents, record: number): number {
-  if (record === DOT) return directory;
-  return record === DOT_DOT ? columns.parent[directory]! : record;
-}
-
-function isAscending(columns: Columns, records: readonly number[]): boolean {
-  for (let at = 1; at < records.length; at += 1) {
-    if (compareNames(columns, records[at - 1]!, records[at]!) >= 0) return false;
-  }
-  return true;
-}
-
-function compareNames(columns: Columns, a: number, b: number): number {
-  const shorter = Math.min(lengthOf(columns, a), lengthOf(columns, b));
-  for (let at = 0; at < shorter; at += 1) {
-    const difference = byteOf(columns, a, at) - byteOf(columns, b, at);
-    if (difference !== 0) return difference;
-  }
-  return lengthOf(columns, a) - lengthOf(columns, b);
-}
-
-function lengthOf({ nameLength }: Columns, record: number): number {
-  return record < 0 ? -record : nameLength[record]!;
-}
-
-function byteOf({ pool, nameAt }: Columns, record: number, at: number): number {
-  return record < 0 ? DOT_BYTE : pool[nameAt[record]! + at]!;
+function typeOf(columns: Columns, record: number): number {
+  return TYPES[KINDS[columns.kind[record]!]!];
 }

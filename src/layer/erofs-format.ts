@@ -80,11 +80,11 @@ export function writeSuperblock({ bytes }: Image, superblock: Superblock): void 
   slot.writeUInt32LE(superblock.deviceBlocks, 64); // blocks
 }
 
-/** Whether the image is one that {@link writeSuperblock} completed and that was not cut short since. */
-export function isWhole(image: Buffer): boolean {
-  if (image.length < METADATA_OFFSET || image.length % BLOCK_SIZE !== 0) return false;
-  const at = image.subarray(SUPERBLOCK_OFFSET);
-  return at.readUInt32LE(0) === MAGIC && at.readUInt32LE(36) === image.length / BLOCK_SIZE;
+/** Whether these are the first bytes of an image that {@link writeSuperblock} completed, of which as many are left. */
+export function isWhole(start: Buffer, size: number): boolean {
+  if (start.length < METADATA_OFFSET) return false;
+  const at = start.subarray(SUPERBLOCK_OFFSET);
+  return at.readUInt32LE(0) === MAGIC && at.readUInt32LE(36) * BLOCK_SIZE === size;
 }
 
 export interface InodeFields {
@@ -146,11 +146,10 @@ export function chunkUnion(bits: number): number {
   return bits | CHUNK_FORMAT_INDEXES;
 }
 
-/** The smallest chunk that holds `size` bytes: one index is then enough, up to a terabyte. */
+/** The smallest chunk that holds `size` bytes, which are not 0: one index is then enough, up to a terabyte. */
 export function chunkBits(size: number): number {
-  let bits = 0;
-  while (bits < CHUNK_BITS_MAX && BLOCK_SIZE * 2 ** bits < size) bits += 1;
-  return bits;
+  const blocks = Math.ceil(size / BLOCK_SIZE);
+  return blocks > 2 ** CHUNK_BITS_MAX ? CHUNK_BITS_MAX : 32 - Math.clz32(blocks - 1);
 }
 
 /** `struct erofs_inode_chunk_index`; `block` counts in the tar. */

@@ -1,5 +1,15 @@
 /** The EROFS form of a layer: mounted once in each executor; made once and kept in the store, if that takes any time. */
-import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { writeFileAtomic } from '../host/atomic-file.ts';
@@ -99,10 +109,26 @@ function prepareImage(layer: Layer, store: Store): string {
  * that a file-backed EROFS reads from the disk itself logs one harmless warning per boot.
  */
 function isUsable(file: string): boolean {
+  const fd = openIfThere(file);
+  if (fd === undefined) return false;
   try {
-    return isWhole(readFileSync(file));
+    const piece = Buffer.allocUnsafe(PIECE_BYTES);
+    const start = piece.subarray(0, readSync(fd, piece));
+    if (!isWhole(start, fstatSync(fd).size)) return false;
+    while (readSync(fd, piece) > 0);
+    return true;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const PIECE_BYTES = 1 << 16;
+
+function openIfThere(file: string): number | undefined {
+  try {
+    return openSync(file, 'r');
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

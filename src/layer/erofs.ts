@@ -82,7 +82,7 @@ function write(image: Image, columns: Columns, record: number, plan: Plan): void
     gid: columns.gid[record]!,
     size: inode.size,
     mtime: columns.mtime[record]!,
-    links: inode.dirents ? linksOfDirectory(inode.dirents) : (links?.count ?? 1),
+    links: inode.dirents ? linksOfDirectory(inode.dirents, columns) : (links?.count ?? 1),
     xattrSize: inode.xattrs.length,
     serial: record + 1,
     union: unionOf(inode, offset),
@@ -90,7 +90,10 @@ function write(image: Image, columns: Columns, record: number, plan: Plan): void
   image.bytes.set(inode.xattrs, offset + INODE_SIZE);
   if (isInTar(inode)) writeChunks(image, inode, offset, columns.offset[record]!);
   if (inode.target) image.bytes.set(inode.target, dataOffset(inode, offset));
-  if (inode.dirents) writeDirents(image, dataOffset(inode, offset), inode.dirents, plan.nids);
+  if (inode.dirents) {
+    const { nids } = plan;
+    writeDirents(image, dataOffset(inode, offset), inode.dirents, { columns, nids });
+  }
 }
 
 function layoutOf(inode: Inode, offset: number): Layout {

@@ -14,7 +14,7 @@
  *     const forms = probeForms(options);                         // once
  *     const { lower } = prepareMountable(layer, { ...options, forms }); // for each layer of a stack
  */
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
@@ -68,13 +68,19 @@ export function prepareMountable(layer: Layer, options: MountableOptions): Mount
   return { form: 'directory', lower: prepareDirectory(layer, options) };
 }
 
-/** Whether the form exists already: preparing it then takes no time to speak of. */
-export function isPrepared(layer: Layer, options: MountableOptions): boolean {
+/** Whether preparing the layer takes no time to speak of: the form exists already, or there is little to be made. */
+export function isQuicklyPrepared(layer: Layer, options: MountableOptions): boolean {
   const store = openStore(options.home, options);
-  return options.forms[0] === 'directory'
-    ? existsSync(directoryOf(layer, store, options))
-    : existsSync(imageOf(layer, store));
+  if (options.forms[0] === 'directory')
+    return layer.size < SMALL_TAR || existsSync(directoryOf(layer, store, options));
+  const index = statSync(layer.index, { throwIfNoEntry: false });
+  return (index && index.size < SMALL_INDEX) || existsSync(imageOf(layer, store));
 }
+
+/** Bytes of a few files, or of one that can be copied in no time. */
+const SMALL_TAR = 1 << 20;
+/** Bytes for some 40,000 files, which EROFS names in a tenth of a second. */
+const SMALL_INDEX = 4 << 20;
 
 /**
  * Takes `directory`, on the store's disk, as the directory form of a layer. It must be what overlayfs itself has written
