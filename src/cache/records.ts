@@ -201,7 +201,8 @@ function isRecord(value: unknown): value is CacheRecord {
 
 function isField(field: unknown): boolean {
   if (!Array.isArray(field) || field.length !== 2) return false;
-  const [name, value] = field;
+  const name: unknown = field[0];
+  const value: unknown = field[1];
   return typeof name === 'string' && (typeof value === 'string' || isTexts(value));
 }
 

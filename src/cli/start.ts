@@ -4,7 +4,7 @@
  * the bundle anew costs as much as a build in which nothing changed. Node has this built in from 22.1 on; for the older
  * ones the code is kept in the store, which nobody else can write to. Whatever fails here, the command runs without.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { join } from 'node:path';
@@ -70,7 +70,7 @@ function keptFile(): string | undefined {
       size,
       mtimeMs,
     ].join('\n');
-    const name = createHash('sha256').update(identity).digest('hex').slice(0, 32);
+    const name = hash('sha256', identity, 'hex').slice(0, 32);
     const home = defaultHome(process.env);
     const isOurs = statSync(home).uid === process.getuid?.();
     const version = readFileSync(join(home, 'version'), 'utf8').trim();

@@ -6,6 +6,7 @@ import { parseStringArray } from './json-array.ts';
 import { cutAtSpaces, isSpace, splitAtSpaces, trimStart } from './space.ts';
 import type { EscapeCharacter, RawArguments, RawPair } from './syntax.ts';
 import { SyntaxFault } from './syntax-error.ts';
+import { isPlainWord } from './words.ts';
 
 type ArgumentReader = (rest: string, escapeCharacter: EscapeCharacter) => RawArguments;
 
@@ -68,6 +69,7 @@ function kindAndCommand(rest: string): RawArguments {
 
 /** Words divided at white space that is neither quoted nor escaped. */
 export function quotedWords(rest: string, escapeCharacter: EscapeCharacter): string[] {
+  if (isPlainWord(rest)) return [rest];
   const words: string[] = [];
   let word = '';
   let quote = '';

@@ -6,7 +6,7 @@ import { type MountSpec, parseMount } from '../dockerfile/mount.ts';
 import { type SourceLocation, TsbuildError } from '../errors.ts';
 import { commandWords } from './lower-config.ts';
 import { expand, type Lowering, MAIN_CONTEXT } from './lowering.ts';
-import { planError, workdirOf } from './stage-state.ts';
+import { envList, planError, workdirOf } from './stage-state.ts';
 import type { FileSource, RunMount, RunOp, StepId } from './step.ts';
 
 /** Where a script from a here-document is mounted. BuildKit's place, which scripts can see in `$0`. */
@@ -32,7 +32,7 @@ export async function lowerRun(lowering: Lowering, run: Run): Promise<void> {
     type: 'run',
     args,
     ...(script ? { script } : {}),
-    env: [...state.env].map(([name, value]) => `${name}=${value}`),
+    env: envList(state),
     proxyEnv: lowering.proxyEnv,
     user: state.config.User ?? '',
     workdir: workdirOf(state),
@@ -65,7 +65,8 @@ function checkUtf8({ notUtf8 }: Lowering, { location, original }: Run, heredocs 
 
 /** The kernel would take them up to the NUL. */
 function checkStrings({ args, env, workdir }: RunOp, location: SourceLocation): void {
-  const string = [...args, ...env, workdir].find((text) => text.includes('\0'));
+  const hasNul = (text: string) => text.includes('\0');
+  const string = args.find(hasNul) ?? env.find(hasNul) ?? [workdir].find(hasNul);
   if (string === undefined) return;
   throw planError(`${JSON.stringify(string)} holds a NUL character`, {
     location,

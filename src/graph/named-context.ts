@@ -16,6 +16,7 @@ export function findNamedContext(
   contexts: Readonly<Record<string, string>>,
   written: string,
 ): NamedContext | undefined {
+  if (Object.keys(contexts).length === 0) return undefined;
   const name = contextName(written);
   const value = Object.hasOwn(contexts, name) ? contexts[name] : undefined;
   if (value === undefined) return undefined;

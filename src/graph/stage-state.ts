@@ -73,6 +73,16 @@ export function workdirOf({ config }: StageState): string {
   return posix.resolve('/', config.WorkingDir ?? '');
 }
 
+/** What words and RUN see, as `NAME=value`. */
+export function envList({ env }: StageState): string[] {
+  const list: string[] = [];
+  // Not by its entries, which are an array each: every RUN has such a list.
+  env.forEach((value, name) => {
+    list.push(`${name}=${value}`);
+  });
+  return list;
+}
+
 /** `value` under `name` in a list of `NAME=value`, where it was or at the end. */
 export function withEnv(env: readonly string[] | undefined, name: string, value: string): string[] {
   const list = [...(env ?? [])];
