@@ -11,6 +11,7 @@ export interface OperationContext {
 
 /** Events kept for a reader who is late; logs and progress are dropped first. */
 const MAX_PENDING = 10_000;
+const DROPPABLE: ReadonlySet<BuildEvent['type']> = new Set(['step.log', 'step.progress', 'span']);
 
 /** Starts `work` in the next microtask, so that the caller can attach to the operation first. */
 export function startOperation<T>(
@@ -101,8 +102,7 @@ class RunningOperation<T> implements Operation<T> {
 
   #emit(event: BuildEvent): void {
     for (const sink of this.#sinks) sink(event);
-    const droppable = ['step.log', 'step.progress', 'span'].includes(event.type);
-    if (this.#pending.length >= MAX_PENDING && droppable) return;
+    if (this.#pending.length >= MAX_PENDING && DROPPABLE.has(event.type)) return;
     this.#pending.push(event);
     this.#wake?.();
   }

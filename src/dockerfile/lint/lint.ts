@@ -85,7 +85,8 @@ function walkNodes(tree: SyntaxTree | Dockerfile, lintWalk: Walk): Dockerfile {
   const instructions: Instruction[] = [];
   let hasStage = false;
   for (const [at, node] of tree.nodes.entries()) {
-    const location = sourceLocation(file, tree.lines, node.line, node.endLine);
+    const location =
+      known?.[at]?.location ?? sourceLocation(file, tree.lines, node.line, node.endLine);
     for (const rule of rules.checkNode) {
       rule.checkNode(node, (detail) => report(lintWalk, rule, detail, location));
     }
