@@ -61,6 +61,9 @@ export function stepHandlers(plan: Plan, parts: StepParts): OpHandlers {
       contextTree,
       contextWords: (name) => () => contextWords(plan, name),
       hashFiles: (nodes) => inputs.hashFiles(nodes),
+      expectLayer: (paths) => {
+        if (paths > SMALL_FILES) void environment.workers().then((workers) => workers.warm());
+      },
       writeLayer: write,
       sources: inputs.copySources,
       createdTime,

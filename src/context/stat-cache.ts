@@ -15,7 +15,7 @@ import { writeFileAtomic } from '../host/atomic-file.ts';
 import type { HostNode } from './directory.ts';
 
 export interface StatCache {
-  /** sha256 in hex of the node's file, if it is known not to have changed. */
+  /** sha256 in hex of the node's file, if it is known from what was saved not to have changed. */
   get(node: HostNode): string | undefined;
   /** Remembers what was read from the file. `since`: milliseconds since 1970, taken before reading began. */
   set(node: HostNode, sha256: string, since: number): void;
@@ -28,8 +28,10 @@ const MAGIC = Buffer.from('tsbuild-stat\0\0\0\x01', 'latin1');
 /** device, inode, size, mtime, ctime: 8 bytes each, in the machine's own order. */
 const KEY_BYTES = 40;
 const DIGEST_BYTES = 32;
+const DIGEST_AT = KEY_BYTES;
 /** Then the day on which the file was last met, 4 bytes. */
-const RECORD_BYTES = KEY_BYTES + DIGEST_BYTES + 4;
+const DAY_AT = DIGEST_AT + DIGEST_BYTES;
+const RECORD_BYTES = DAY_AT + 4;
 
 const DAY = 86_400_000;
 const KEEP_DAYS = 30;
@@ -38,12 +40,6 @@ const MAX_RECORDS = 1_000_000;
 /** The clock of Linux filesystems ticks every 10 ms at the slowest; those of FAT and of old NFS every 2 s. */
 const TICK_NS = 50_000_000n;
 const COARSE_TICK_NS = 2_500_000_000n;
-
-interface CacheRecord {
-  /** sha256 in hex. */
-  readonly digest: string;
-  readonly day: number;
-}
 
 /** The cache of the context directory `root`, in `directory`, which need not exist yet. */
 export function openStatCache(
@@ -54,33 +50,32 @@ export function openStatCache(
   const { dev, ino } = fs.statSync(root, { bigint: true });
   const file = path.join(directory, `${dev.toString(16)}-${ino.toString(16)}.stat`);
   let known = readRecords(file);
-  const fresh = new Map<string, CacheRecord>();
+  // Not looked into: who asks again before it is saved has the answer in the node.
+  let learnt = recordWriter();
   const keyOf = keyMaker();
   const today = Math.floor(now() / DAY);
 
   return {
     get(node) {
       const key = keyOf(node);
-      const news = fresh.size > 0 ? fresh.get(nameOf(key)) : undefined;
-      const record = news ?? recordAt(known.bytes, known.find(key));
+      const at = known.find(key);
+      if (at < 0) return undefined;
+      const digest = known.bytes.toString('hex', at + DIGEST_AT, at + DAY_AT);
       // Written again once a day, so that what is in use is not forgotten.
-      if (record !== undefined && record.day < today)
-        fresh.set(nameOf(key), { ...record, day: today });
-      return record?.digest;
+      if (dayAt(known.bytes, at) < today) learnt.add(key, digest, today);
+      return digest;
     },
     set(node, sha256, since) {
-      if (isRacy(node, since)) return;
-      fresh.set(nameOf(keyOf(node)), { digest: sha256, day: today });
+      if (!isRacy(node, since)) learnt.add(keyOf(node), sha256, today);
     },
     save() {
-      if (fresh.size === 0) return;
+      const news = learnt.records();
+      if (news.length === 0) return;
       fs.mkdirSync(directory, { recursive: true });
       // A build that saves between this read and the rename loses its news, not its truth: a cache may forget.
-      const merged = new Map(allRecords(readRecords(file).bytes));
-      for (const [name, record] of fresh) merged.set(name, record);
-      writeFileAtomic(file, encodeRecords(merged, today));
+      writeFileAtomic(file, withNews(readBytes(file), news, today));
       known = readRecords(file);
-      fresh.clear();
+      learnt = recordWriter();
       sweep(directory, file, now());
     },
   };
@@ -113,8 +108,32 @@ function keyMaker(): (node: HostNode) => RecordKey {
 }
 
 /** A key as a string of bytes, so that a Map finds it. */
-function nameOf({ bytes }: Pick<RecordKey, 'bytes'>): string {
-  return bytes.toString('latin1');
+function nameOf(bytes: Buffer, at = 0): string {
+  return bytes.toString('latin1', at, at + KEY_BYTES);
+}
+
+function dayAt(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at + DAY_AT);
+}
+
+/** Puts records one behind the other, as the file has them: as objects, they would take several times the memory. */
+function recordWriter() {
+  let bytes = Buffer.alloc(0);
+  let end = 0;
+  return {
+    add({ bytes: key }: RecordKey, digest: string, day: number): void {
+      if (end === bytes.length) {
+        const larger = Buffer.alloc(Math.max(64 * RECORD_BYTES, 2 * end));
+        bytes.copy(larger);
+        bytes = larger;
+      }
+      key.copy(bytes, end);
+      bytes.write(digest, end + DIGEST_AT, 'hex');
+      bytes.writeUInt32LE(day, end + DAY_AT);
+      end += RECORD_BYTES;
+    },
+    records: () => bytes.subarray(0, end),
+  };
 }
 
 interface RecordFile {
@@ -139,8 +158,8 @@ function readRecords(file: string): RecordFile {
     bytes,
     find(key) {
       if (!isNext(key)) {
-        positions ??= new Map(recordNames(bytes));
-        const found = positions.get(nameOf(key));
+        positions ??= new Map(recordNames(bytes, MAGIC.length));
+        const found = positions.get(nameOf(key.bytes));
         if (found === undefined) return -1;
         next = found;
       }
@@ -161,38 +180,25 @@ function readBytes(file: string): Buffer {
   }
 }
 
-function* recordNames(bytes: Buffer): Generator<[name: string, at: number]> {
-  for (let at = MAGIC.length; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES)
-    yield [nameOf({ bytes: bytes.subarray(at, at + KEY_BYTES) }), at];
+function* recordNames(bytes: Buffer, start: number): Generator<[name: string, at: number]> {
+  for (let at = start; at + RECORD_BYTES <= bytes.length; at += RECORD_BYTES)
+    yield [nameOf(bytes, at), at];
 }
 
-function* allRecords(bytes: Buffer): Generator<[name: string, record: CacheRecord]> {
-  for (const [name, at] of recordNames(bytes)) yield [name, recordAt(bytes, at)!];
-}
-
-function recordAt(bytes: Buffer, at: number): CacheRecord | undefined {
-  if (at < 0) return undefined;
-  const digestAt = at + KEY_BYTES;
-  const dayAt = digestAt + DIGEST_BYTES;
-  return { digest: bytes.toString('hex', digestAt, dayAt), day: bytes.readUInt32LE(dayAt) };
-}
-
-/** What was met lately; of too many, the latest. */
-function encodeRecords(records: ReadonlyMap<string, CacheRecord>, today: number): Buffer {
-  let kept = [...records].filter(([, record]) => record.day > today - KEEP_DAYS);
-  if (kept.length > MAX_RECORDS) {
-    kept = kept.sort(([, a], [, b]) => b.day - a.day).slice(0, MAX_RECORDS);
+/** A file with what was met lately, the latest last; of too many records, the latest. */
+function withNews(file: Buffer, news: Buffer, today: number): Buffer {
+  const names = new Set<string>();
+  for (const [name] of recordNames(news, 0)) names.add(name);
+  const merged = Buffer.alloc(file.length + news.length);
+  let end = MAGIC.copy(merged);
+  for (const [name, at] of recordNames(file, MAGIC.length)) {
+    if (dayAt(file, at) > today - KEEP_DAYS && !names.has(name))
+      end += file.copy(merged, end, at, at + RECORD_BYTES);
   }
-  const bytes = Buffer.alloc(MAGIC.length + kept.length * RECORD_BYTES);
-  MAGIC.copy(bytes);
-  let at = MAGIC.length;
-  for (const [key, { digest, day }] of kept) {
-    bytes.write(key, at, 'latin1');
-    bytes.write(digest, at + KEY_BYTES, 'hex');
-    bytes.writeUInt32LE(day, at + KEY_BYTES + DIGEST_BYTES);
-    at += RECORD_BYTES;
-  }
-  return bytes;
+  end += news.copy(merged, end);
+  const start = Math.max(MAGIC.length, end - MAX_RECORDS * RECORD_BYTES);
+  MAGIC.copy(merged, start - MAGIC.length);
+  return merged.subarray(start - MAGIC.length, end);
 }
 
 /** Forgets contexts that no build has used for long. */

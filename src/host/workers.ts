@@ -24,6 +24,8 @@ export interface RunOptions {
 export interface Workers extends AsyncDisposable {
   /** Rejects with the task's error, or with `signal.reason` once the task has ended. */
   run(task: string, input: unknown, options?: RunOptions): Promise<unknown>;
+  /** Sees to it that a thread is there for a task that will come: starting one takes a while. */
+  warm(): void;
 }
 
 /** What a task may do besides computing its result. */
@@ -82,6 +84,7 @@ export function inlineWorkers(tasks: Tasks): Workers {
       signal?.throwIfAborted();
       return result;
     },
+    warm() {},
     async [Symbol.asyncDispose]() {},
   };
 }
@@ -130,6 +133,14 @@ class ThreadPool implements Workers {
       this.#waiting.push(job);
       this.#dispatch();
     });
+  }
+
+  warm(): void {
+    if (this.#closed || this.#idle.length > 0) return;
+    const thread = this.#start();
+    if (thread === undefined) return;
+    thread.unref();
+    this.#idle.push(thread);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -18,7 +18,7 @@ interface Draft {
   readonly consume: boolean;
   /** Where it begins in the tar. */
   start: number;
-  bytes: Buffer;
+  bytes: Uint8Array;
   used: number;
   gaps: Gaps;
 }
@@ -32,7 +32,7 @@ export function* cutParts(
   first: SharedArrayBuffer,
 ): Parts<LaidOut> {
   const { tar, consume = false } = options;
-  const draft = { tar, consume, start: 0, bytes: Buffer.from(first), used: 0, gaps: noGaps() };
+  const draft = { tar, consume, start: 0, bytes: new Uint8Array(first), used: 0, gaps: noGaps() };
   const layout = startLayout(options);
   for (const input of inputs) {
     const { headers, file } = layout.add(input);
@@ -118,7 +118,7 @@ function* makeRoom(draft: Draft, wanted: number): Parts<number> {
   if (draft.used === draft.bytes.length) {
     const next = yield partOf(draft);
     draft.start += draft.used;
-    draft.bytes = Buffer.from(next);
+    draft.bytes = new Uint8Array(next);
     draft.used = 0;
     draft.gaps = noGaps();
   }

@@ -18,14 +18,25 @@ import type { LayerEntry } from './layer.ts';
 
 const MARKS: readonly Kind[] = ['implicit', 'whiteout'];
 
-interface TreeRecord {
-  readonly name: string;
-  entry: LayerEntry | undefined;
+/** A directory of the layer. What else there is has no object of its own: there is too much of it. */
+interface Directory {
+  readonly path: string;
+  /** Among the entries. */
   order: number;
-  children: TreeRecord[] | undefined;
-  /** Numbers of records. */
-  parent: number;
+  readonly children: Child[];
+  /** Number of a record. */
   firstChild: number;
+}
+
+/** A directory, or the place of anything else among the entries. */
+type Child = Directory | number;
+
+/** The records, in their order. */
+interface Records {
+  readonly entries: readonly LayerEntry[];
+  readonly list: readonly Child[];
+  /** Numbers of records. */
+  readonly parents: readonly number[];
 }
 
 /**
@@ -33,12 +44,11 @@ interface TreeRecord {
  * (an {@link EntrySet} sees to that). `content` of files points into the tar.
  */
 export function encodeIndex(entries: Iterable<LayerEntry>, tarSize: number): Buffer {
-  const records = breadthFirst(buildTree(entries));
+  const records = breadthFirst([...entries]);
   const pool = createPool(records);
   const columns = allocateColumns({
-    count: records.length,
-    // The root comes first, and is implicit more often than not.
-    marks: records.slice(1).filter(({ entry }) => MARKS.includes(kindOf(entry))).length,
+    count: records.list.length,
+    marks: countMarks(records),
     pool: pool.bytes.length,
     tar: tarSize,
   });
@@ -46,35 +56,51 @@ export function encodeIndex(entries: Iterable<LayerEntry>, tarSize: number): Buf
   columns.nameAt.set(pool.nameAt);
   columns.nameLength.set(pool.nameLength);
   columns.extraAt.set(pool.extraAt);
-  const inodes = numberInodes(records);
-  for (let i = 0; i < records.length; i += 1) fillRecord(columns, i, records[i]!, inodes);
+  fillRecords(columns, records, numberInodes(records.entries));
   const body = columns.bytes.subarray(0, columns.bytes.length - HASH_BYTES);
   createHash('sha256').update(body).digest().copy(columns.bytes, body.length);
   return columns.bytes;
 }
 
-function buildTree(entries: Iterable<LayerEntry>): TreeRecord {
-  const root = newRecord('');
+function breadthFirst(entries: readonly LayerEntry[]): Records {
+  const list: Child[] = [buildTree(entries)];
+  const parents = [0];
+  for (let at = 0; at < list.length; at += 1) {
+    const directory = list[at]!;
+    if (typeof directory === 'number') continue;
+    directory.firstChild = list.length;
+    // By name, as they lie in one directory.
+    directory.children.sort((a, b) => (pathOf(entries, a) < pathOf(entries, b) ? -1 : 1));
+    for (const child of directory.children) {
+      list.push(child);
+      parents.push(at);
+    }
+  }
+  return { entries, list, parents };
+}
+
+function buildTree(entries: readonly LayerEntry[]): Directory {
+  const root = newDirectory('');
   const directories = new Map([['', root]]);
-  const obtain = (path: string): TreeRecord => {
+  const obtain = (path: string): Directory => {
     const found = directories.get(path);
     if (found !== undefined) return found;
-    const record = addChild(obtain(parentPath(path)), path);
-    directories.set(path, record);
-    return record;
+    const directory = newDirectory(path);
+    obtain(parentPath(path)).children.push(directory);
+    directories.set(path, directory);
+    return directory;
   };
-  let order = 0;
-  let last = { path: '', record: root };
-  for (const entry of entries) {
-    const { path } = entry;
-    const parent = parentPath(path);
+  let last = root;
+  for (let order = 0; order < entries.length; order += 1) {
+    const entry = entries[order]!;
+    if (isDirectory(entry)) {
+      obtain(entry.path).order = order;
+      continue;
+    }
     // Entries of one directory mostly come one after the other.
-    if (parent !== last.path) last = { path: parent, record: obtain(parent) };
-    // Nothing lies below what is no directory, and each path comes once.
-    const record = isDirectory(entry) ? obtain(path) : addChild(last.record, path);
-    record.entry = entry;
-    record.order = order;
-    order += 1;
+    const parent = parentPath(entry.path);
+    if (parent !== last.path) last = obtain(parent);
+    last.children.push(order);
   }
   return root;
 }
@@ -83,36 +109,37 @@ function isDirectory(entry: LayerEntry): boolean {
   return 'node' in entry && entry.node.type === 'directory';
 }
 
-function addChild(parent: TreeRecord, path: string): TreeRecord {
-  const record = newRecord(baseName(path));
-  parent.children ??= [];
-  parent.children.push(record);
-  return record;
+function newDirectory(path: string): Directory {
+  return { path, order: NO_ORDER, children: [], firstChild: 0 };
 }
 
-function newRecord(name: string): TreeRecord {
-  return { name, entry: undefined, order: NO_ORDER, children: undefined, parent: 0, firstChild: 0 };
+function orderOf(child: Child): number {
+  return typeof child === 'number' ? child : child.order;
 }
 
-function breadthFirst(root: TreeRecord): TreeRecord[] {
-  const records = [root];
-  for (let at = 0; at < records.length; at += 1) {
-    const record = records[at]!;
-    record.children?.sort((a, b) => (a.name < b.name ? -1 : 1));
-    record.firstChild = records.length;
-    for (const child of record.children ?? []) {
-      child.parent = at;
-      records.push(child);
-    }
-  }
-  return records;
+/** `undefined` for a directory that the tar does not list. */
+function entryOf(entries: readonly LayerEntry[], child: Child): LayerEntry | undefined {
+  const order = orderOf(child);
+  return order === NO_ORDER ? undefined : entries[order];
+}
+
+function pathOf(entries: readonly LayerEntry[], child: Child): string {
+  return typeof child === 'number' ? entries[child]!.path : child.path;
+}
+
+/** The root comes first, and is implicit more often than not. */
+function countMarks({ entries, list }: Records): number {
+  let marks = 0;
+  for (let i = 1; i < list.length; i += 1)
+    if (MARKS.includes(kindOf(entryOf(entries, list[i]!)))) marks += 1;
+  return marks;
 }
 
 /** Only inodes of two records or more count: whether a file has links elsewhere is not for this layer to say. */
-function numberInodes(records: readonly TreeRecord[]): Map<string, number> {
+function numberInodes(entries: readonly LayerEntry[]): Map<string, number> {
   const uses = new Map<string, number>();
-  for (const { entry } of records) {
-    if (entry === undefined || 'whiteout' in entry || entry.node.inode === undefined) continue;
+  for (const entry of entries) {
+    if ('whiteout' in entry || entry.node.inode === undefined) continue;
     uses.set(entry.node.inode, (uses.get(entry.node.inode) ?? 0) + 1);
   }
   const numbers = new Map<string, number>();
@@ -120,21 +147,23 @@ function numberInodes(records: readonly TreeRecord[]): Map<string, number> {
   return numbers;
 }
 
-function fillRecord(
+function fillRecords(
   columns: Columns,
-  i: number,
-  record: TreeRecord,
+  { entries, list, parents }: Records,
   inodes: Map<string, number>,
 ): void {
-  const { entry, children } = record;
-  columns.parent[i] = record.parent;
-  columns.order[i] = record.order;
-  columns.kind[i] = KINDS.indexOf(kindOf(entry));
-  columns.firstChild[i] = record.firstChild;
-  columns.childCount[i] = children?.length ?? 0;
-  if (entry !== undefined && 'whiteout' in entry) return;
-  fillNode(columns, i, entry?.node ?? IMPLICIT_DIRECTORY, inodes);
-  if (entry?.opaque) columns.flags[i]! |= OPAQUE_FLAG;
+  for (let i = 0; i < list.length; i += 1) {
+    const record = list[i]!;
+    const entry = entryOf(entries, record);
+    columns.parent[i] = parents[i]!;
+    columns.order[i] = orderOf(record);
+    columns.kind[i] = KINDS.indexOf(kindOf(entry));
+    columns.firstChild[i] = typeof record === 'number' ? 0 : record.firstChild;
+    columns.childCount[i] = typeof record === 'number' ? 0 : record.children.length;
+    if (entry !== undefined && 'whiteout' in entry) continue;
+    fillNode(columns, i, entry?.node ?? IMPLICIT_DIRECTORY, inodes);
+    if (entry?.opaque) columns.flags[i]! |= OPAQUE_FLAG;
+  }
 }
 
 function kindOf(entry: LayerEntry | undefined): Kind {
@@ -165,17 +194,18 @@ interface Pool {
   readonly extraAt: Uint32Array;
 }
 
-function createPool(records: readonly TreeRecord[]): Pool {
-  const count = records.length;
+function createPool({ entries, list }: Records): Pool {
+  const count = list.length;
   const nameAt = new Uint32Array(count);
   const nameLength = new Uint16Array(count);
   const extraAt = new Uint32Array(count);
   // 0 means that there is nothing, so nothing lies there.
   const pool = growingBytes(1, 32 * count);
   for (let i = 0; i < count; i += 1) {
-    const { name, entry } = records[i]!;
+    const record = list[i]!;
+    const entry = entryOf(entries, record);
     nameAt[i] = pool.length();
-    nameLength[i] = pool.addName(name);
+    nameLength[i] = pool.addName(baseName(pathOf(entries, record)));
     if (entry !== undefined && 'node' in entry && hasExtra(entry.node)) {
       extraAt[i] = pool.length();
       pool.add(encodeExtra(entry.node));

@@ -26,6 +26,8 @@ export interface TransferEnvironment {
   readonly contextWords: (name: string) => () => readonly string[];
   /** Sees to it that file nodes know their sha256. */
   readonly hashFiles: (nodes: readonly FileNode[]) => Promise<void>;
+  /** Told of a layer of so many paths before it is planned, so that who will write it can get ready. */
+  readonly expectLayer: (paths: number) => void;
   readonly writeLayer: (inputs: readonly LayerInput[], signal: AbortSignal) => Promise<Layer>;
   /** What ADD brings. */
   readonly sources: Pick<CopySources, 'fetchSource' | 'openArchives'>;
@@ -59,6 +61,7 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
       }),
       async execute() {
         const endCopy = startSpan(context.span, 'copy');
+        environment.expectLayer(items.reduce((sum, { entries }) => sum + 1 + entries.length, 0));
         const users = parent.layers.length === 0 ? undefined : parent.tree;
         await using opened = await environment.sources.openArchives(items, signal);
         const inputs = planCopy(items, {

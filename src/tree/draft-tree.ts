@@ -21,10 +21,20 @@ export interface DraftEntry {
   readonly opaque?: boolean;
 }
 
+/** A directory that something was put into, or looked for in. */
+interface Folder {
+  readonly path: string;
+  readonly isInBase: boolean;
+  /** Paths that were put, perhaps more than once. */
+  readonly put: string[];
+}
+
 export class DraftTree implements FileTree {
   readonly #base: FileTree;
   readonly #written = new Map<string, FileNode>();
-  readonly #children = new Map<string, Set<string>>();
+  readonly #folders = new Map<string, Folder>();
+  /** The one that was asked for last: most things are put side by side. */
+  #folder: Folder | undefined;
   /** Directories of the base whose content is gone: something else took their place. */
   readonly #removed = new Set<string>();
 
@@ -33,14 +43,18 @@ export class DraftTree implements FileTree {
   }
 
   lookup(path: string): FileNode | undefined {
-    return this.#written.get(path) ?? (this.#isRemoved(path) ? undefined : this.#base.lookup(path));
+    const written = this.#written.get(path);
+    if (written !== undefined) return written;
+    const isBelow = path === '' || this.#folderOf(path).isInBase;
+    return isBelow && !this.#isRemoved(path) ? this.#base.lookup(path) : undefined;
   }
 
   list(path: string): readonly string[] {
     if (this.lookup(path)?.type !== 'directory') return [];
     const isHidden = this.#isRemoved(path) || this.#removed.has(path);
     const below = isHidden ? [] : this.#base.list(path);
-    return [...new Set([...below, ...(this.#children.get(path) ?? [])])].sort();
+    const put = this.#folders.get(path)?.put ?? [];
+    return [...new Set([...below, ...put.map(baseName)])].sort();
   }
 
   /**
@@ -50,10 +64,7 @@ export class DraftTree implements FileTree {
   put(path: string, node: FileNode, existing = this.lookup(path)): void {
     if (existing?.type === 'directory' && node.type !== 'directory') this.#clear(path);
     this.#written.set(path, node);
-    const directory = parentPath(path);
-    const siblings = this.#children.get(directory);
-    if (siblings === undefined) this.#children.set(directory, new Set([baseName(path)]));
-    else siblings.add(baseName(path));
+    this.#folderOf(path).put.push(path);
   }
 
   /**
@@ -90,12 +101,25 @@ export class DraftTree implements FileTree {
   /** The directories that what was put lies in, and that were not put themselves. */
   #directoriesAbove(): Map<string, FileNode> {
     const found = new Map<string, FileNode>();
-    for (const directory of this.#children.keys()) {
-      for (let at = directory; at !== '' && !found.has(at); at = parentPath(at)) {
+    for (const { path, put } of this.#folders.values()) {
+      for (let at = put.length > 0 ? path : ''; at !== '' && !found.has(at); at = parentPath(at)) {
         if (!this.#written.has(at)) found.set(at, this.lookup(at)!);
       }
     }
     return found;
+  }
+
+  #folderOf(path: string): Folder {
+    const directory = parentPath(path);
+    if (this.#folder?.path === directory) return this.#folder;
+    let folder = this.#folders.get(directory);
+    if (folder === undefined) {
+      const isInBase = this.#base.lookup(directory)?.type === 'directory';
+      folder = { path: directory, isInBase, put: [] };
+      this.#folders.set(directory, folder);
+    }
+    this.#folder = folder;
+    return folder;
   }
 
   #isRemoved(path: string): boolean {
@@ -113,8 +137,8 @@ export class DraftTree implements FileTree {
     for (const written of this.#written.keys()) {
       if (written.startsWith(`${path}/`)) this.#written.delete(written);
     }
-    for (const directory of this.#children.keys()) {
-      if (directory === path || directory.startsWith(`${path}/`)) this.#children.delete(directory);
+    for (const folder of this.#folders.values()) {
+      if (folder.path === path || folder.path.startsWith(`${path}/`)) folder.put.length = 0;
     }
   }
 }

@@ -65,6 +65,13 @@ describe('worker threads', () => {
     expect(new Set(threads).size).toBe(2);
   });
 
+  test('start before there is work if they are told to', async () => {
+    const warm = start();
+    warm.warm();
+    const later = await start().run('thread', 0);
+    expect(await warm.run('thread', 0)).toBeLessThan(later as number);
+  });
+
   test('answer each task with its own result', async () => {
     const workers = start(2);
     const inputs = Array.from({ length: 100 }, (_, i) => i);
