@@ -11,7 +11,7 @@ import type { LintResult } from './dockerfile/lint/lint.ts';
 import { parsePointing } from './dockerfile/parse-pointing.ts';
 import { type Environment, openEnvironment } from './environment.ts';
 import { TsbuildError } from './errors.ts';
-import { startSpan } from './events.ts';
+import { monotonicNow, startSpan } from './events.ts';
 import { planBuild } from './graph/planner.ts';
 import type { Plan, PlannedStage } from './graph/step.ts';
 import { type AssembledImage, assembleImage } from './image/assemble.ts';
@@ -36,7 +36,7 @@ export async function performBuild(
   options: BuildOptions,
   operation: OperationContext,
 ): Promise<BuildResult> {
-  const started = performance.now();
+  const started = monotonicNow();
   const names = (options.tags ?? []).map((tag) => formatReference(parseReference(tag)));
   await using environment = openEnvironment(options, operation.emit);
   const { emit, signal } = operation;
@@ -99,7 +99,7 @@ export async function performBuild(
     operation,
     sourceDateEpoch,
   });
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = (monotonicNow() - started) / 1000;
   emit({ type: 'result', digest: image.digest, names, seconds });
   return {
     digest: image.digest,

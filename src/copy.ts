@@ -3,9 +3,11 @@
  * Only what never was compressed is, on its way into a registry. Every place is opened as a source or a target of descriptors, and
  * copyGraph does the rest.
  */
+
 import { type CopyPlace, formatPlace, parsePlace } from './copy-place.ts';
 import { type Environment, openEnvironment } from './environment.ts';
 import { TsbuildError } from './errors.ts';
+import { monotonicNow } from './events.ts';
 import { layoutTarget } from './export/layout-target.ts';
 import { openOutput } from './host/output.ts';
 import { findEntry, openArchiveSource } from './image/archive-source.ts';
@@ -62,7 +64,7 @@ export async function performCopy(
   const platform = options.platform === undefined ? undefined : parsePlatform(options.platform);
   if (options.referrers) checkReferrers(from, to);
   await using environment = openEnvironment(options, operation.emit);
-  const started = performance.now();
+  const started = monotonicNow();
   const name = `copy ${formatPlace(from)} to ${formatPlace(to)}`;
   const descriptor = await asStep({ id: name, kind: 'push', name }, operation.emit, (step) =>
     inTempDir(environment.store, async (directory) => {
@@ -72,7 +74,7 @@ export async function performCopy(
       return deliver(copying, await narrowed(copying, source, to), to);
     }),
   );
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = (monotonicNow() - started) / 1000;
   operation.emit({ type: 'result', digest: descriptor.digest, names: [], seconds });
   return { descriptor, digest: descriptor.digest };
 }

@@ -116,15 +116,22 @@ export function startSpan(
   name: SpanName,
   step?: string,
 ): () => void {
-  const started = performance.now();
+  const since = epochNow();
   return () => {
-    const milliseconds = performance.now() - started;
-    const since = performance.timeOrigin + started;
+    const milliseconds = epochNow() - since;
     report({ type: 'span', name, ...(step === undefined ? {} : { step }), since, milliseconds });
   };
 }
 
+/** Milliseconds by a clock that never goes back. For `performance.now` Node first loads a module, for a millisecond. */
+export function monotonicNow(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}
+
+const EPOCH = Date.now() - monotonicNow();
+
 /** As Date.now, but finer, and never going back. */
 export function epochNow(): number {
-  return performance.timeOrigin + performance.now();
+  return EPOCH + monotonicNow();
 }

@@ -2,9 +2,11 @@
  * The images of the local store, for the API: each function opens the store, does one thing and returns plain data. What
  * they need beyond the store is loaded when they are called.
  */
+
 import type { Readable, Writable } from 'node:stream';
 import { defaultHome } from './default-home.ts';
 import { isTsbuildError, TsbuildError } from './errors.ts';
+import { monotonicNow } from './events.ts';
 import type { HistoryRow, ImageDetails, ImageSummary } from './image-views.ts';
 import { familiarReference, formatReference, parseReference } from './oci/reference.ts';
 import { type OperationContext, startOperation } from './operation.ts';
@@ -141,11 +143,11 @@ async function performLoad(
     import('./environment.ts'),
   ]);
   await using environment = openEnvironment(options, emit);
-  const started = performance.now();
+  const started = monotonicNow();
   const step = 'load';
   const name = `load ${typeof options.source === 'string' ? options.source : 'stdin'}`;
   const end = (outcome: 'done' | 'failed') =>
-    emit({ type: 'step.end', step, outcome, seconds: (performance.now() - started) / 1000 });
+    emit({ type: 'step.end', step, outcome, seconds: (monotonicNow() - started) / 1000 });
   emit({ type: 'plan', steps: [{ id: step, kind: 'load', name }] });
   emit({ type: 'step.start', step });
   try {

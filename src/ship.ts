@@ -1,6 +1,6 @@
 /** Between the store and registries: carries out `pull` and `push` of index.ts, and brings base images for builds. */
 import { type Environment, openEnvironment } from './environment.ts';
-import type { EventSink, StepInfo } from './events.ts';
+import { type EventSink, monotonicNow, type StepInfo } from './events.ts';
 import { findStored } from './image/find.ts';
 import { findImage, type Image } from './image/image.ts';
 import { type LayerFormat, layerFormat } from './image/layer-form.ts';
@@ -30,7 +30,7 @@ export async function performPull(
     options.platform === undefined ? hostPlatform() : parsePlatform(options.platform);
   await using environment = openEnvironment(options, operation.emit);
   const { emit, signal } = operation;
-  const started = performance.now();
+  const started = monotonicNow();
   const pulled = await pullAsStep(environment, {
     reference: options.reference,
     platform,
@@ -42,7 +42,7 @@ export async function performPull(
     type: 'result',
     digest: descriptor.digest,
     names: [name],
-    seconds: (performance.now() - started) / 1000,
+    seconds: (monotonicNow() - started) / 1000,
   });
   return { name, digest: descriptor.digest, imageId: imageID, changed };
 }
@@ -78,7 +78,7 @@ export async function performPush(
   operation: OperationContext,
 ): Promise<PushResult> {
   await using environment = openEnvironment(options, operation.emit);
-  const started = performance.now();
+  const started = monotonicNow();
   const { emit, signal } = operation;
   const { store } = environment;
   const name = options.source ?? options.reference;
@@ -98,7 +98,7 @@ export async function performPush(
     type: 'result',
     digest: result.digest,
     names: [result.name],
-    seconds: (performance.now() - started) / 1000,
+    seconds: (monotonicNow() - started) / 1000,
   });
   return result;
 }

@@ -1,5 +1,5 @@
 /** Work outside the graph (a pull, a push, an export), told as one step. */
-import type { EventSink, StepInfo } from './events.ts';
+import { type EventSink, monotonicNow, type StepInfo } from './events.ts';
 
 /** Announces the step, carries `work` out, and says how it ended. */
 export async function asStep<T>(
@@ -7,9 +7,9 @@ export async function asStep<T>(
   emit: EventSink,
   work: (step: string) => Promise<T>,
 ): Promise<T> {
-  const started = performance.now();
+  const started = monotonicNow();
   const end = (outcome: 'done' | 'failed', message?: string) => {
-    const seconds = (performance.now() - started) / 1000;
+    const seconds = (monotonicNow() - started) / 1000;
     emit({ type: 'step.end', step: info.id, outcome, seconds, ...(message ? { message } : {}) });
   };
   emit({ type: 'plan', steps: [info] });

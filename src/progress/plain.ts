@@ -8,7 +8,7 @@
  *     #2 CACHED
  *     built sha256:12ab… as app:latest in 1.3s, 1 of 2 steps cached
  */
-import type { BuildEvent, BuildEventOf, StepInfo } from '../events.ts';
+import { type BuildEvent, type BuildEventOf, monotonicNow, type StepInfo } from '../events.ts';
 import { type Counts, countStep } from './counts.ts';
 import { formatBytes, formatSeconds, plural, shortName } from './format.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
@@ -30,7 +30,7 @@ interface State {
 export function createPlain(stream: ProgressStream, options: ProgressOptions = {}): Progress {
   const state: State = {
     write: (line) => stream.write(`${line}\n`),
-    now: options.now ?? (() => performance.now()),
+    now: options.now ?? monotonicNow,
     steps: new Map(),
     numbers: new Map(),
     logs: new Map(),

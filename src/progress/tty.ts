@@ -4,7 +4,7 @@
  * up over the old frame, each line is written over the old one and cleared to its end, so nothing flickers. Frames
  * never are higher or wider than the terminal, because a line that wraps or scrolls could not be taken back.
  */
-import type { BuildEvent } from '../events.ts';
+import { type BuildEvent, monotonicNow } from '../events.ts';
 import type { Progress, ProgressOptions, ProgressStream } from './progress.ts';
 import { fitText } from './text-width.ts';
 import { liveLines } from './tty-lines.ts';
@@ -23,7 +23,7 @@ export interface TtyProgress extends Progress {
 }
 
 export function createTty(stream: ProgressStream, options: ProgressOptions = {}): TtyProgress {
-  const now = options.now ?? (() => performance.now());
+  const now = options.now ?? monotonicNow;
   const model = createModel(options.color ?? true);
   let height = 0;
   let timer: NodeJS.Timeout | undefined;

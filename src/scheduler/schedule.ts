@@ -9,7 +9,7 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { cacheKey, compareRecipes, type Recipe } from '../cache/recipe.ts';
 import { type CacheRecord, type CacheRecords, RECORD_VERSION } from '../cache/records.ts';
 import { locate } from '../errors.ts';
-import { type EventSink, type StepInfo, startSpan } from '../events.ts';
+import { type EventSink, monotonicNow, type StepInfo, startSpan } from '../events.ts';
 import type { ImageOp, Op, Plan, Step, StepId } from '../graph/step.ts';
 import type { Layer } from '../layer/layer.ts';
 import type { CacheKey, DiffID } from '../oci/digest.ts';
@@ -106,7 +106,7 @@ async function runStep(run: Run, id: StepId): Promise<StepResult> {
   ]);
   run.signal.throwIfAborted();
   run.emit({ type: 'step.start', step: id });
-  const started = performance.now();
+  const started = monotonicNow();
   const end = (
     outcome: 'done' | 'cached' | 'failed' | 'canceled',
     rest: { bytes?: number; message?: string; missed?: string } = {},
@@ -115,7 +115,7 @@ async function runStep(run: Run, id: StepId): Promise<StepResult> {
       type: 'step.end',
       step: id,
       outcome,
-      seconds: (performance.now() - started) / 1000,
+      seconds: (monotonicNow() - started) / 1000,
       ...rest,
     });
   try {
@@ -201,7 +201,7 @@ function executeOnce(
   if (executing === undefined) {
     executing = run.limit(async () => {
       run.signal.throwIfAborted();
-      const started = performance.now();
+      const started = monotonicNow();
       const layer = await execute();
       const record: CacheRecord = {
         version: RECORD_VERSION,
@@ -211,7 +211,7 @@ function executeOnce(
         layer: layer?.diffID ?? null,
         ...(layer === undefined ? {} : { size: layer.size }),
         created: run.now(),
-        seconds: Math.round(performance.now() - started) / 1000,
+        seconds: Math.round(monotonicNow() - started) / 1000,
       };
       if (recipe !== undefined) run.records.put(record);
       return record;
