@@ -31,7 +31,7 @@ interface Folder {
 
 export class DraftTree implements FileTree {
   readonly #base: FileTree;
-  readonly #written = new Map<string, FileNode>();
+  readonly #written = new Map<string, DraftEntry>();
   readonly #folders = new Map<string, Folder>();
   /** The one that was asked for last: most things are put side by side. */
   #folder: Folder | undefined;
@@ -44,7 +44,7 @@ export class DraftTree implements FileTree {
 
   lookup(path: string): FileNode | undefined {
     const written = this.#written.get(path);
-    if (written !== undefined) return written;
+    if (written !== undefined) return written.node;
     const isBelow = path === '' || this.#folderOf(path).isInBase;
     return isBelow && !this.#isRemoved(path) ? this.#base.lookup(path) : undefined;
   }
@@ -63,7 +63,7 @@ export class DraftTree implements FileTree {
    */
   put(path: string, node: FileNode, existing = this.lookup(path)): void {
     if (existing?.type === 'directory' && node.type !== 'directory') this.#clear(path);
-    this.#written.set(path, node);
+    this.#written.set(path, { path, node });
     this.#folderOf(path).put.push(path);
   }
 
@@ -89,24 +89,22 @@ export class DraftTree implements FileTree {
    * readers of a layer who would else make them anew. The root is left out.
    */
   toEntries(): DraftEntry[] {
-    const above = this.#directoriesAbove();
-    const paths = [...this.#written.keys(), ...above.keys()].filter((path) => path !== '').sort();
-    return paths.map((path) => {
-      const node = this.#written.get(path) ?? above.get(path)!;
-      const isOpaque = node.type === 'directory' && this.#removed.has(path);
-      return isOpaque ? { path, node, opaque: true } : { path, node };
-    });
+    return [...this.#written.values(), ...this.#directoriesAbove()]
+      .filter(({ path }) => path !== '')
+      .sort((a, b) => (a.path < b.path ? -1 : 1))
+      .map((entry) => (this.#removed.has(entry.path) ? asOpaque(entry) : entry));
   }
 
   /** The directories that what was put lies in, and that were not put themselves. */
-  #directoriesAbove(): Map<string, FileNode> {
-    const found = new Map<string, FileNode>();
-    for (const { path, put } of this.#folders.values()) {
-      for (let at = put.length > 0 ? path : ''; at !== '' && !found.has(at); at = parentPath(at)) {
-        if (!this.#written.has(at)) found.set(at, this.lookup(at)!);
+  #directoriesAbove(): Iterable<DraftEntry> {
+    const found = new Map<string, DraftEntry>();
+    for (const { path: directory, put } of this.#folders.values()) {
+      if (put.length === 0) continue;
+      for (let path = directory; path !== '' && !found.has(path); path = parentPath(path)) {
+        if (!this.#written.has(path)) found.set(path, { path, node: this.lookup(path)! });
       }
     }
-    return found;
+    return found.values();
   }
 
   #folderOf(path: string): Folder {
@@ -141,4 +139,9 @@ export class DraftTree implements FileTree {
       if (folder.path === path || folder.path.startsWith(`${path}/`)) folder.put.length = 0;
     }
   }
+}
+
+/** Something else may be there by now, which needs no mark. */
+function asOpaque(entry: DraftEntry): DraftEntry {
+  return entry.node.type === 'directory' ? { ...entry, opaque: true } : entry;
 }
