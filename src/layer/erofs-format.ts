@@ -107,8 +107,8 @@ export interface InodeFields {
 
 /** `struct erofs_inode_extended` */
 export function writeInode({ fields }: Image, offset: number, inode: InodeFields): void {
-  const nanoseconds = ((inode.mtime % SECOND) + SECOND) % SECOND;
-  const seconds = (inode.mtime - nanoseconds) / SECOND;
+  const remainder = Number(inode.mtime % SECOND);
+  const seconds = inode.mtime / SECOND - (remainder < 0 ? 1n : 0n);
   fields.setUint16(offset, 1 | (inode.layout << 1), true); // i_format: extended
   fields.setUint16(offset + 2, xattrCount(inode.xattrSize), true); // i_xattr_icount
   fields.setUint16(offset + 4, inode.mode, true);
@@ -119,7 +119,7 @@ export function writeInode({ fields }: Image, offset: number, inode: InodeFields
   fields.setUint32(offset + 24, inode.uid, true);
   fields.setUint32(offset + 28, inode.gid, true);
   fields.setBigInt64(offset + 32, seconds, true); // i_mtime
-  fields.setUint32(offset + 40, Number(nanoseconds), true); // i_mtime_nsec
+  fields.setUint32(offset + 40, remainder < 0 ? remainder + 1e9 : remainder, true); // i_mtime_nsec
   fields.setUint32(offset + 44, inode.links, true); // i_nlink
 }
 

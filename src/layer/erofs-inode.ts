@@ -6,8 +6,7 @@ import { type Columns, KINDS, type Kind, OPAQUE_FLAG, pathOf } from './columns.t
 import { type Dirents, direntsSize, listDirents } from './erofs-dirents.ts';
 import { BLOCK_SIZE, CHUNK_INDEX_SIZE, chunkBits, INODE_SIZE } from './erofs-format.ts';
 import { encodeXattrs } from './erofs-xattrs.ts';
-import { type Extra, extraOf } from './index-extra.ts';
-import { impossibleIn } from './limits.ts';
+import { extraOf } from './index-extra.ts';
 import { lowerXattrs } from './lower.ts';
 
 /** Made of a record when it is needed, and dropped again: a layer may have a million. */
@@ -27,17 +26,21 @@ export interface Inode {
   readonly linked: number;
 }
 
-/** @throws TsbuildError `ARCHIVE` for what no filesystem can hold, `UNSUPPORTED_HOST` for attributes that are too long. */
+/**
+ * The inode of a record that has been checked.
+ * @throws TsbuildError `ARCHIVE` for a name that is there twice, `UNSUPPORTED_HOST` for attributes that are too long.
+ */
 export function inodeOf(columns: Columns, record: number): Inode {
   const type = TYPES[KINDS[columns.kind[record]!]!];
   const extra = extraOf(columns, record);
-  checkNode(columns, record, type, extra);
   const dirents = type === 'directory' ? listDirents(columns, record) : undefined;
   const target = type === 'symlink' ? encodeName(extra.linkTarget!) : undefined;
   const opaque = (columns.flags[record]! & OPAQUE_FLAG) !== 0;
   const xattrs = encodeXattrs(lowerXattrs({ node: extra, opaque }, 'trusted'));
-  if (xattrs === undefined)
-    throw unsupported(`the attributes of ${displayOf(columns, record)} are too long`);
+  if (xattrs === undefined) {
+    const name = displayName(pathOf(columns, record)) || 'the root';
+    throw unsupported(`the attributes of ${name} are too long`);
+  }
   return {
     type,
     size: dirents ? direntsSize(dirents) : (target?.length ?? columns.size[record]!),
@@ -63,19 +66,6 @@ const TYPES: Readonly<Record<Kind, FileType>> = {
   block: 'block',
   fifo: 'fifo',
 };
-
-function checkNode(columns: Columns, record: number, type: FileType, extra: Extra): void {
-  const { device, linkTarget, xattrs } = extra;
-  const [uid, gid, size] = [columns.uid[record]!, columns.gid[record]!, columns.size[record]!];
-  const problem = impossibleIn({ type, uid, gid, size, device, linkTarget, xattrs });
-  if (problem === undefined) return;
-  const name = displayOf(columns, record);
-  throw new TsbuildError('ARCHIVE', `${name} has an impossible ${problem}`);
-}
-
-function displayOf(columns: Columns, record: number): string {
-  return displayName(pathOf(columns, record)) || 'the root';
-}
 
 export function isInTar({ type, size }: Inode): boolean {
   return type === 'file' && size > 0;

@@ -3,7 +3,7 @@
  * index says again when it is written.
  */
 import { displayName } from '../host/path-bytes.ts';
-import { checkNames } from './check-names.ts';
+import { checkRecords } from './check-records.ts';
 import { type Columns, pathOf } from './columns.ts';
 import { BLOCK_SIZE, INODE_SLOT, METADATA_OFFSET } from './erofs-format.ts';
 import {
@@ -34,7 +34,7 @@ interface Links {
 
 /** @throws TsbuildError `ARCHIVE` if no filesystem can hold the layer, `UNSUPPORTED_HOST` if only EROFS cannot. */
 export function planImage(columns: Columns, layer: Layer): Plan {
-  checkNames(columns);
+  checkRecords(columns);
   const nids = new Uint32Array(columns.count);
   const links = new Map<number, Links>();
   let inodes = 0;

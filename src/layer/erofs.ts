@@ -87,7 +87,7 @@ function write(image: Image, columns: Columns, record: number, plan: Plan): void
     serial: record + 1,
     union: unionOf(inode, offset),
   });
-  image.bytes.set(inode.xattrs, offset + INODE_SIZE);
+  if (inode.xattrs.length > 0) image.bytes.set(inode.xattrs, offset + INODE_SIZE);
   if (isInTar(inode)) writeChunks(image, inode, offset, columns.offset[record]!);
   if (inode.target) image.bytes.set(inode.target, dataOffset(inode, offset));
   if (inode.dirents) {

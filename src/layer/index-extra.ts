@@ -3,7 +3,11 @@ import { decodeName, encodeName } from '../host/path-bytes.ts';
 import type { FileNode } from '../tree/file-tree.ts';
 import type { Columns } from './columns.ts';
 
-export type Extra = Pick<FileNode, 'device' | 'linkTarget' | 'xattrs'>;
+export interface Extra {
+  readonly device?: FileNode['device'] | undefined;
+  readonly linkTarget?: string | undefined;
+  readonly xattrs?: FileNode['xattrs'] | undefined;
+}
 
 export function hasExtra(node: FileNode): boolean {
   return node.linkTarget !== undefined || node.device !== undefined || node.xattrs !== undefined;
@@ -43,7 +47,8 @@ export function extraOf({ pool, extraAt }: Columns, record: number): Extra {
   return extraAt[record] === 0 ? NONE : decodeExtra(pool, extraAt[record]!);
 }
 
-const NONE: Extra = {};
+/** With all fields, as any other: code that sees one shape only is compiled once. */
+const NONE: Extra = { device: undefined, linkTarget: undefined, xattrs: undefined };
 
 function decodeExtra(pool: Buffer, start: number): Extra {
   let at = start;
@@ -59,17 +64,15 @@ function decodeExtra(pool: Buffer, start: number): Extra {
   const present = number();
   const device = present & 1 ? { major: number(), minor: number() } : undefined;
   const linkTarget = present & 2 ? decodeName(counted()) : undefined;
+  return { device, linkTarget, xattrs: present & 4 ? readXattrs(number(), counted) : undefined };
+}
+
+function readXattrs(count: number, counted: () => Buffer): Record<string, Uint8Array> {
   const xattrs: Record<string, Uint8Array> = Object.create(null);
-  if (present & 4) {
-    for (let left = number(); left > 0; left -= 1) {
-      const name = decodeName(counted());
-      // A copy: nobody who keeps an xattr should keep the whole index, or change it.
-      xattrs[name] = Uint8Array.from(counted());
-    }
+  for (let left = count; left > 0; left -= 1) {
+    const name = decodeName(counted());
+    // A copy: nobody who keeps an xattr should keep the whole index, or change it.
+    xattrs[name] = Uint8Array.from(counted());
   }
-  return {
-    ...(device && { device }),
-    ...(linkTarget !== undefined && { linkTarget }),
-    ...(present & 4 && { xattrs }),
-  };
+  return xattrs;
 }

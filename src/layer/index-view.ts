@@ -90,6 +90,7 @@ class IndexView implements LayerView {
     const size = columns.size[record]!;
     const offset = columns.offset[record]!;
     const inode = columns.inode[record]!;
+    const { device, linkTarget, xattrs } = extraOf(columns, record);
     const isHashed = (columns.flags[record]! & HASHED_FLAG) !== 0;
     return {
       type,
@@ -103,7 +104,9 @@ class IndexView implements LayerView {
         sha256: columns.sha256.toString('hex', record * HASH_BYTES, (record + 1) * HASH_BYTES),
       }),
       ...(inode !== 0 && { inode: this.#inodePrefix + inode }),
-      ...extraOf(columns, record),
+      ...(device && { device }),
+      ...(linkTarget !== undefined && { linkTarget }),
+      ...(xattrs && { xattrs }),
     };
   }
 

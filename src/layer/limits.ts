@@ -3,35 +3,30 @@
  * that the kernel would neither cut short nor take for something else.
  */
 import { encodeName } from '../host/path-bytes.ts';
-import type { FileNode } from '../tree/file-tree.ts';
+import type { Extra } from './index-extra.ts';
 
 export const NAME_MAX = 255;
 export const PATH_MAX = 4096;
 const XATTR_MAX = 65536;
 
-/** Something of a file to be refused: what it is called, if there is any. */
-export function impossibleIn(node: {
-  readonly type: FileNode['type'];
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
-  readonly device?: FileNode['device'] | undefined;
-  readonly linkTarget?: string | undefined;
-  readonly xattrs?: FileNode['xattrs'] | undefined;
-}): string | undefined {
-  // The owner 2³²-1 means "leave as it is".
-  if (!isBelow(node.uid, 0xffff_ffff) || !isBelow(node.gid, 0xffff_ffff)) return 'owner';
+/** What is wrong with a file's numbers, if anything is. The owner 2³²-1 means "leave as it is". */
+export function impossibleNumber(uid: number, gid: number, size: number): string | undefined {
+  if (!isBelow(uid, 0xffff_ffff) || !isBelow(gid, 0xffff_ffff)) return 'owner';
+  return isBelow(size, Number.MAX_SAFE_INTEGER) ? undefined : 'size';
+}
+
+/** What is wrong with the rest of it. */
+export function impossibleExtra(node: Extra, isSymlink: boolean): string | undefined {
   if (node.device !== undefined && !isDevice(node.device)) return 'device number';
-  if (node.type === 'symlink' && !isText(node.linkTarget ?? '', PATH_MAX)) return 'link target';
-  if (!isBelow(node.size, Number.MAX_SAFE_INTEGER)) return 'size';
+  if (isSymlink && !isText(node.linkTarget ?? '', PATH_MAX)) return 'link target';
   return node.xattrs === undefined || areXattrs(node.xattrs) ? undefined : 'attribute';
 }
 
-function isDevice({ major, minor }: NonNullable<FileNode['device']>): boolean {
+function isDevice({ major, minor }: NonNullable<Extra['device']>): boolean {
   return isBelow(major, 1 << 12) && isBelow(minor, 1 << 20);
 }
 
-function areXattrs(xattrs: NonNullable<FileNode['xattrs']>): boolean {
+function areXattrs(xattrs: NonNullable<Extra['xattrs']>): boolean {
   return Object.entries(xattrs).every(
     ([name, value]) => isText(name, NAME_MAX + 1) && value.length <= XATTR_MAX,
   );

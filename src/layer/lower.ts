@@ -11,8 +11,9 @@
 import { TsbuildError } from '../errors.ts';
 import { displayName, encodeName } from '../host/path-bytes.ts';
 import { type FileNode, parentPath } from '../tree/file-tree.ts';
+import type { Extra } from './index-extra.ts';
 import type { LayerEntry, LayerIndex } from './layer.ts';
-import { impossibleIn, NAME_MAX, PATH_MAX } from './limits.ts';
+import { impossibleExtra, impossibleNumber, NAME_MAX, PATH_MAX } from './limits.ts';
 
 export interface LowerEntry {
   /** As in a FileTree: '' is the root. */
@@ -49,7 +50,7 @@ export function isWhiteout(node: FileNode): boolean {
 
 /** The xattrs to be set on an entry: its own without `overlay.*`, and the mark of an opaque directory. */
 export function lowerXattrs(
-  { node, opaque }: { readonly node: Pick<FileNode, 'xattrs'>; readonly opaque: boolean },
+  { node, opaque }: { readonly node: Extra; readonly opaque: boolean },
   namespace: 'trusted' | 'user',
 ): readonly Xattr[] {
   if (node.xattrs === undefined && !opaque) return NONE;
@@ -111,7 +112,9 @@ function checkPath(path: string): void {
 }
 
 function checkNode(path: string, node: FileNode): void {
-  const problem = impossibleIn(node);
+  const problem =
+    impossibleNumber(node.uid, node.gid, node.size) ??
+    impossibleExtra(node, node.type === 'symlink');
   if (problem === undefined) return;
   throw new TsbuildError(
     'ARCHIVE',

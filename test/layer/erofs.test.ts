@@ -21,6 +21,7 @@ import { digestOf } from '../../src/oci/digest.ts';
 import type { Content } from '../../src/tree/file-tree.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 import { arbitraryLayer, hostileIndex } from './arbitrary-layer.ts';
+import { IMPOSSIBLE } from './impossible.ts';
 import { make, type Packed, packLayer } from './pack.ts';
 import { enterPrivateMounts } from './private-mounts.ts';
 import { expected, readBack } from './read-back.ts';
@@ -293,6 +294,12 @@ describe('the EROFS image', () => {
         message: expect.stringMatching(/of a\b/),
       }),
     );
+  });
+
+  it.each(IMPOSSIBLE)('is refused for %s', (_, __, entries) => {
+    const layer: Layer = { diffID: digestOf('x'), size: 1024, tar: 'layer.tar', index: '' };
+    const index = { entries: new Map(entries.map((entry) => [entry.path, entry])) };
+    expect(() => imageOf(layer, index)).toThrowError(expect.objectContaining({ code: 'ARCHIVE' }));
   });
 
   it('is refused for a tar of two terabytes, whose blocks have no numbers', () => {

@@ -13,6 +13,7 @@ import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MNT_DETACH, mount, umount } from '../../src/host/syscalls.ts';
 import type { Layer, LayerInput } from '../../src/layer/layer.ts';
 import {
+  isQuicklyPrepared,
   type MountableOptions,
   type MountForm,
   prepareMountable,
@@ -121,6 +122,7 @@ describe('the two forms', () => {
 describe('an EROFS image in the store', () => {
   it.each([
     ['cut short', (file: string) => truncateSync(file, 512)],
+    ['cut by its last block', (file: string) => truncateSync(file, statSync(file).size - 512)],
     ['emptied', (file: string) => truncateSync(file, 0)],
     [
       'overwritten with zeros',
@@ -134,6 +136,32 @@ describe('an EROFS image in the store', () => {
     mounts = mountsDirectory();
     expect(readBack(prepare(layer, ['erofs']).lower)).toHaveProperty('bin/tool');
     expect(readFileSync(kept(layer, 'erofs'))).toEqual(image);
+  });
+});
+
+describe('a layer is quickly prepared', () => {
+  const isQuick = (layer: Layer, form: MountForm) =>
+    isQuicklyPrepared(layer, { home, forms: [form], rootless: false });
+  const grow = (file: string) => truncateSync(file, 10 << 20);
+
+  it.each<[MountForm, 'index' | 'tar']>([
+    ['erofs', 'index'],
+    ['directory', 'tar'],
+  ])('as %s if its %s is small, or the form is there', (form, what) => {
+    const layer = written(PACKED);
+    expect(isQuick(layer, form)).toBe(true);
+    prepare(layer, [form]);
+    grow(layer[what]);
+    const grown = { ...layer, size: statSync(layer.tar).size };
+    expect(isQuick(grown, form)).toBe(true);
+    rmSync(kept(layer, form), { recursive: true });
+    expect(isQuick(grown, form)).toBe(false);
+  });
+
+  it('never without an index: the tar is read first', () => {
+    const layer = written(PACKED);
+    rmSync(layer.index);
+    expect(isQuick(layer, 'erofs')).toBe(false);
   });
 });
 
