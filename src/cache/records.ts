@@ -182,7 +182,7 @@ function parseRecord(text: string): CacheRecord | undefined {
   }
 }
 
-/** By hand: one is read for each step of a build, and a schema took longer for it than reading and parsing. */
+/** By hand, not by a schema: one is read for each step of a build, by code that has not run before. */
 function isRecord(value: unknown): value is CacheRecord {
   if (typeof value !== 'object' || value === null) return false;
   const { version, key, name, recipe, layer, size, created, seconds } = value as CacheRecord;

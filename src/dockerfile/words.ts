@@ -305,7 +305,7 @@ class Lexer {
   }
 }
 
-// Unicode's properties take V8 half a millisecond to look up, and few Dockerfiles have other letters in a name.
+// Unicode's properties are looked up only where they are asked for: few Dockerfiles have other letters in a name.
 function isDigit(character: string): boolean {
   return character < '\x80' ? /[0-9]/.test(character) : /\p{Nd}/u.test(character);
 }
