@@ -1,7 +1,8 @@
 /**
  * What overlayfs must find in a lower directory that stands for one layer: every path with its parents, deletions as
- * overlayfs wants them. Both mountable forms (apply.ts, erofs.ts) are made from this list, so both hold the same
- * files, and both rest on what is checked here: an index may come from a hostile tar.
+ * overlayfs wants them. The directory form (apply.ts) is made from this list, and rests on what is checked here: an
+ * index may come from a hostile tar. EROFS has the same from the index itself (check-records.ts, erofs-inode.ts), so
+ * that both forms hold the same files.
  *
  * - A whiteout is a character device 0:0, an opaque directory has the xattr `overlay.opaque` in the namespace that
  *   the mount reads (https://docs.kernel.org/filesystems/overlayfs.html#whiteouts-and-opaque-directories).
