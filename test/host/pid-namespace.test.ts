@@ -10,7 +10,7 @@ const PATH = process.env.PATH!;
 
 it('has what is started in there as a child, and shows it the processes of its own', async () => {
   using namespace = await makePidNamespace(PATH);
-  const [file, ...args] = [...namespace.command, 'sh', '-c', 'cat /proc/1/comm; sleep 600'];
+  const [file, ...args] = [...namespace.command, 'sh', '-c', 'cat /proc/1/comm; exec sleep 600'];
   const child = namespace.enter(() => spawn(file!, args, { stdio: ['ignore', 'pipe', 'inherit'] }));
   const [first] = await once(child.stdout!, 'data');
   expect(String(first)).toBe('sh\n');
