@@ -39,9 +39,10 @@ export function stackTree(
  *   list the names (ovl_iterate in fs/overlayfs: it reads a directory that is not merged as it is).
  */
 export function overlayTop(
-  layers: readonly Layer[],
+  stack: readonly Layer[],
   read: (layer: Layer) => LayerView = readIndex,
 ): LayerIndex {
+  const layers = withoutRepeats(stack);
   const partsOf = partsIn(layers, read);
   const pathsOf = (kind: 'implicit' | 'whiteout') =>
     layers.flatMap((layer) => read(layer).pathsOf(kind));
@@ -55,6 +56,11 @@ export function overlayTop(
       [...listed].sort().map((path) => [path, { path, node: findNode(partsOf, path)! }]),
     ),
   };
+}
+
+/** A layer can be a lower of an overlay only once, and does there what the uppermost of its kind does. */
+function withoutRepeats(layers: readonly Layer[]): Layer[] {
+  return [...new Map(layers.toReversed().map((layer) => [layer.diffID, layer])).values()].reverse();
 }
 
 function isShownWrong(partsOf: PartsOf, path: string): boolean {

@@ -55,6 +55,11 @@ const anyLayer = fc
       });
   });
 
+/** Some have a layer twice: one that deletes what was there, say, and nothing has come since. */
+const anyStack = fc
+  .tuple(fc.array(anyLayer, { minLength: 1, maxLength: 4 }), fc.option(fc.nat(3)))
+  .map(([stack, again]) => (again === null ? stack : [...stack, stack[again % stack.length]!]));
+
 describe.each(['erofs', 'directory'] as const)('an overlay of layers as %s', (form) => {
   it('shows every path as the tree of the stack has it, and nothing else', () => {
     const home = tempDirectory();
@@ -68,7 +73,7 @@ describe.each(['erofs', 'directory'] as const)('an overlay of layers as %s', (fo
     const mounted = new Set<string>();
     let count = 0;
     fc.assert(
-      fc.property(fc.array(anyLayer, { minLength: 2, maxLength: 4 }), (stack) => {
+      fc.property(anyStack, (stack) => {
         count += 1;
         const layers = stack.map((inputs) => makeLayer(store, inputs));
         const options = { home: store.home, forms: [form], rootless: false, mounts };
