@@ -7,6 +7,7 @@ import zlib from 'node:zlib';
 import { isTsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import { fsPath } from '../host/path-bytes.ts';
+import { readFully } from '../host/read-fully.ts';
 import type { TarEntry } from '../tar/entry.ts';
 import { expandSparse } from '../tar/expand-sparse.ts';
 import {
@@ -15,7 +16,7 @@ import {
   inflateStream,
   type TarCompression,
 } from '../tar/inflate.ts';
-import { readFully, scanTar } from '../tar/scan.ts';
+import { scanTar } from '../tar/scan.ts';
 import type { Content } from '../tree/file-tree.ts';
 
 export interface Archive {

@@ -2,11 +2,11 @@
 import fs from 'node:fs';
 import { Readable } from 'node:stream';
 import { TsbuildError } from '../errors.ts';
+import { readFully } from '../host/read-fully.ts';
 import { readArchive } from '../tar/archive.ts';
 import { archiveError } from '../tar/entry.ts';
 import { entryPath } from '../tar/entry-path.ts';
 import { detectCompression, type TarCompression } from '../tar/inflate.ts';
-import { readFully } from '../tar/scan.ts';
 import type { Content } from '../tree/file-tree.ts';
 
 export interface Member {

@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { TsbuildError } from '../errors.ts';
-import { readFully } from '../tar/scan.ts';
+import { readFully } from '../host/read-fully.ts';
 import { gzipMembers, gzipRoom } from './gzip-members.ts';
 import { zstdFrame, zstdRoom } from './zstd-frame.ts';
 

@@ -2,8 +2,8 @@
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { diskError } from '../host/disk-error.ts';
 import { fsPath } from '../host/path-bytes.ts';
+import { readFully } from '../host/read-fully.ts';
 import { writeSparse } from '../host/sparse-file.ts';
-import { readFully } from '../tar/scan.ts';
 import type { FileRange } from '../tree/file-tree.ts';
 import { openSources } from './sources.ts';
 

@@ -1,7 +1,7 @@
 /** Whether two files hold the same bytes. */
 import { closeSync, openSync } from 'node:fs';
 import { fsPath } from '../host/path-bytes.ts';
-import { readFully } from '../tar/scan.ts';
+import { readFully } from '../host/read-fully.ts';
 import type { Content } from '../tree/file-tree.ts';
 
 const PIECE = 256 * 1024;

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { errnoOf, TsbuildError } from '../errors.ts';
+import { readFully } from '../host/read-fully.ts';
 import { type DiffID, digestFromHex } from '../oci/digest.ts';
 import { archiveError, type TarEntry } from '../tar/entry.ts';
 import { entryPath } from '../tar/entry-path.ts';
-import { feedTar, readFully, scanTar } from '../tar/scan.ts';
+import { feedTar, scanTar } from '../tar/scan.ts';
 import { createEntrySet, type EntrySet, IMPLICIT_DIRECTORY } from './entry-set.ts';
 import type { LayerEntry, LayerNode } from './layer.ts';
 import { parseLayerName } from './whiteout.ts';

@@ -6,9 +6,9 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { diskError } from '../host/disk-error.ts';
+import { readFully } from '../host/read-fully.ts';
 import { type SparseFile, sparseFile } from '../host/sparse-file.ts';
 import { BLOCK, padding } from '../tar/entry.ts';
-import { readFully } from '../tar/scan.ts';
 
 /** Larger is no faster, and each worker holds one. */
 const BUFFER_BYTES = 1024 * 1024;

@@ -8,11 +8,12 @@ import { type Duplex, type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { TsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
+import { readFully } from '../host/read-fully.ts';
 import type { Content } from '../tree/file-tree.ts';
 import { archiveError, type TarEntry } from './entry.ts';
 import { entryPath } from './entry-path.ts';
 import { detectCompression, inflateError, inflateStream, type TarCompression } from './inflate.ts';
-import { readFully, scanTar } from './scan.ts';
+import { scanTar } from './scan.ts';
 
 export interface ReadOptions {
   /** A private directory for the spooled archive; the caller removes it when the members have been read. */

@@ -1,5 +1,6 @@
 /** Drives the parser: over a file with big positioned reads, or over chunks as they come. Bytes of files are passed over. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { readFully } from '../host/read-fully.ts';
 import { archiveError, type TarEntry } from './entry.ts';
 import { parseTar } from './parse.ts';
 
@@ -54,17 +55,6 @@ function slidingWindow(fd: number): (at: number, size: number) => Buffer {
     }
     return buffer.subarray(at - start, Math.min(at - start + size, length));
   };
-}
-
-/** Fills the buffer from `position` on; fewer bytes only at the end of the file. */
-export function readFully(fd: number, buffer: Buffer, position: number): number {
-  let length = 0;
-  while (length < buffer.length) {
-    const count = readSync(fd, buffer, length, buffer.length - length, position + length);
-    if (count === 0) break;
-    length += count;
-  }
-  return length;
 }
 
 /** The parser fed by chunks. `end` must be called, or a truncated archive goes unnoticed. */
