@@ -132,6 +132,17 @@ export function setns(fd: number, flags: number): void {
   check('setns', undefined, libc().setns(fd, flags));
 }
 
+/**
+ * Where the next bytes are from `offset` on that are not in a hole, by lseek(2) with SEEK_DATA; `undefined` if there are none.
+ * Moves the file's own position.
+ */
+export function seekData(fd: number, offset: number): number | undefined {
+  const { lseek, errno } = libc();
+  const found = lseek(fd, offset, SEEK_DATA);
+  if (found < 0 && errno() === ENXIO) return undefined;
+  return check('lseek', undefined, found);
+}
+
 /** ioctl(2) with a structure, or with a number; the answer is what the request says. */
 export function ioctl(fd: number, request: number, argument: Uint8Array | number = 0): number {
   const { ioctl, ioctlNumber } = libc();
@@ -160,7 +171,8 @@ export function minor(device: number | bigint): number {
   return Number(((number >> 12n) & 0xffffff00n) | (number & 0xffn));
 }
 
-const { ENODATA, ENOTSUP } = constants.errno;
+const { ENODATA, ENOTSUP, ENXIO } = constants.errno;
+const SEEK_DATA = 3;
 const AT_FDCWD = -100;
 const O_CLOEXEC = 0o2000000;
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -186,6 +198,7 @@ const SIGNATURES = {
   pipe2: 'int pipe2(void *ends, int flags)',
   lchown: 'int lchown(void *path, unsigned int uid, unsigned int gid)',
   utimensat: 'int utimensat(int directory, void *path, void *times, int flags)',
+  lseek: 'int64_t lseek(int fd, int64_t offset, int whence)',
   unshare: 'int unshare(int flags)',
   setns: 'int setns(int fd, int flags)',
   ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',

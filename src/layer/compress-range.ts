@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { TsbuildError } from '../errors.ts';
-import { readFully } from '../host/read-fully.ts';
+import { readSparse } from '../host/sparse-file.ts';
 import { gzipMembers, gzipRoom } from './gzip-members.ts';
 import { zstdFrame, zstdRoom } from './zstd-frame.ts';
 
@@ -48,7 +48,7 @@ export function compressRange(request: RangeRequest): CompressedRange {
 function readRange(file: string, offset: number, into: Buffer): void {
   const fd = openSync(file, 'r');
   try {
-    if (readFully(fd, into, offset) < into.length)
+    if (readSparse(fd, into, offset) < into.length)
       throw new TsbuildError('STORE', `read ${file}: it is shorter than it was`);
   } finally {
     closeSync(fd);

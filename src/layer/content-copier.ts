@@ -1,7 +1,7 @@
 /** Copies the bytes of many files out of one tar, reading it in large pieces: small files lie side by side there. */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { TsbuildError } from '../errors.ts';
-import { sparseFile } from '../host/sparse-file.ts';
+import { readSparse, sparseFile } from '../host/sparse-file.ts';
 import type { Content } from '../tree/file-tree.ts';
 
 export interface ContentCopier {
@@ -32,7 +32,7 @@ export function openContentCopier(): ContentCopier {
     const fd = use(file);
     if (offset < start || offset >= start + length) {
       start = offset;
-      length = readSync(fd, window, 0, WINDOW_SIZE, offset);
+      length = readSparse(fd, window, offset);
       if (length === 0) throw new TsbuildError('ARCHIVE', `${file} ends before byte ${offset}`);
     }
     return window.subarray(offset - start, length);

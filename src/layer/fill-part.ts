@@ -2,8 +2,7 @@
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { diskError } from '../host/disk-error.ts';
 import { fsPath } from '../host/path-bytes.ts';
-import { readFully } from '../host/read-fully.ts';
-import { writeSparse } from '../host/sparse-file.ts';
+import { readSparse, writeSparse } from '../host/sparse-file.ts';
 import type { FileRange } from '../tree/file-tree.ts';
 import { openSources } from './sources.ts';
 
@@ -50,7 +49,7 @@ export function fillPart({ tar, start, size, bytes, gaps, consume }: TarPart): v
       const gap = part.subarray(at, at + gaps.size[n]!);
       const range = rangeOf(gaps, n);
       const position = range.offset + gaps.skip[n]!;
-      const fill = (fd: number) => readFully(fd, gap, position) === gap.length || undefined;
+      const fill = (fd: number) => readSparse(fd, gap, position) === gap.length || undefined;
       sources.use(range, gaps.name[n]!, fill);
       if (consume && gap.length === range.size) unlinkSync(fsPath(range.file));
     }

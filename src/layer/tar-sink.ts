@@ -6,8 +6,7 @@
 import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { diskError } from '../host/disk-error.ts';
-import { readFully } from '../host/read-fully.ts';
-import { type SparseFile, sparseFile } from '../host/sparse-file.ts';
+import { readSparse, type SparseFile, sparseFile } from '../host/sparse-file.ts';
 import { BLOCK, padding } from '../tar/entry.ts';
 
 /** Larger is no faster, and each worker holds one. */
@@ -113,7 +112,7 @@ class FileSink implements TarSink {
   /** Reads `size` bytes behind what is used; false if there are not as many. */
   #fill({ fd, offset }: CopySource, done: number, size: number): boolean {
     const room = this.#buffer.subarray(this.#used, this.#used + size);
-    return readFully(fd, room, offset + done) === size;
+    return readSparse(fd, room, offset + done) === size;
   }
 
   #advance(size: number): void {

@@ -1,7 +1,7 @@
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { sparseFile } from '../../src/host/sparse-file.ts';
+import { readSparse, sparseFile } from '../../src/host/sparse-file.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 
 const MIB = 1 << 20;
@@ -32,5 +32,30 @@ describe('a file with holes', () => {
     expect(readFileSync(file).equals(Buffer.concat(pieces))).toBe(true);
     // Of 4 KiB; filesystems may need some more for themselves.
     expect(statSync(file).blocks / 8).toBeLessThanOrEqual(blocks + 2);
+  });
+});
+
+describe('reading a file with holes', () => {
+  it.each([
+    ['a hole at the start', 0, MIB],
+    ['a hole, and the bytes behind it', 0, MIB + 2],
+    ['bytes, and the hole behind them', MIB, MIB],
+    ['a hole before the last bytes', MIB + 4096, 2 * MIB],
+    ['the hole at the end', 3 * MIB, MIB],
+    ['more than there is', 3 * MIB, 2 * MIB],
+    ['what is behind the end', 4 * MIB, MIB],
+    ['a little of a hole', 100, 100],
+  ])('gives the same as reading all: %s', (_, position, size) => {
+    const file = join(tempDirectory(), 'file');
+    const fd = openSync(file, 'wx+');
+    ftruncateSync(fd, 4 * MIB);
+    writeSync(fd, text, 0, text.length, MIB);
+    writeSync(fd, text, 0, text.length, 3 * MIB - text.length);
+    const buffer = Buffer.alloc(size, 1);
+    const length = readSparse(fd, buffer, position);
+    closeSync(fd);
+    const expected = readFileSync(file).subarray(position, position + size);
+    expect(length).toBe(expected.length);
+    expect(buffer.subarray(0, length).equals(expected)).toBe(true);
   });
 });

@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  ftruncateSync,
+  lstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +30,7 @@ import {
   prctl,
   S_IFCHR,
   S_IFIFO,
+  seekData,
   umount,
   utimens,
 } from '../../src/host/syscalls.ts';
@@ -136,6 +148,22 @@ describe('nodes and their attributes', () => {
     utimens(file, -2, 5);
     expect(lstatSync(file, { bigint: true }).mtimeNs).toBe(-1_999_999_995n);
   });
+});
+
+it('where bytes are between holes', () => {
+  const fd = openSync(file, 'r+');
+  try {
+    ftruncateSync(fd, 2 ** 40);
+    writeSync(fd, 'x', 2 ** 33);
+    const found = seekData(fd, 2 ** 20);
+    expect(found).toBeGreaterThan(2 ** 33 - 2 ** 20);
+    expect(found).toBeLessThanOrEqual(2 ** 33);
+    expect(seekData(fd, 2 ** 33)).toBe(2 ** 33);
+    expect(seekData(fd, 2 ** 34)).toBeUndefined();
+  } finally {
+    closeSync(fd);
+  }
+  expect(() => seekData(-1, 0)).toThrowError(expect.objectContaining({ code: 'EBADF' }));
 });
 
 describe('mount and umount', () => {
