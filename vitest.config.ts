@@ -7,5 +7,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    // One less is the default. But e2e tests wait for processes most of the time.
+    maxWorkers: '100%',
   },
 });

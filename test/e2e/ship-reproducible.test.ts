@@ -11,10 +11,10 @@ const FILES = {
 ARG TARGETARCH
 WORKDIR /src
 COPY . .
-RUN mkdir out && for i in 3 1 2; do seq $((i * 1000)) > out/$i; done && ln out/1 out/hard && ln -s 1 out/soft && date > out/date
+RUN mkdir out && for i in 3 1 2; do seq $((i * 1000)) > out/$i; done && ln out/1 out/hard && ln -s 1 out/soft && date +%N > date
 FROM busybox
 COPY --from=build --chown=7:8 /src/out /out
-RUN --mount=type=cache,target=/cache echo run > /made && rm /out/date && touch /cache/x
+RUN --mount=type=cache,target=/cache echo run > /made && rm /out/2 && touch /cache/x
 ADD --chmod=600 text /text
 LABEL z=1 a=2
 ENV B=1 A=2
