@@ -27,7 +27,12 @@ export function markSource(
     text: instruction.getInstruction(),
     start: instruction.getInstructionRange().start,
   };
-  const words = [keyword, ...instruction.getArguments().map(readArgument), ...flagsOf(instruction)];
+  // It may see one instruction where there are two: what stands before the line is not at fault.
+  const words = [
+    keyword,
+    ...instruction.getArguments().map(readArgument),
+    ...flagsOf(instruction),
+  ].filter(({ start }) => start.line >= line - 1);
   const wanted = subject ?? keyword.text;
   const exact =
     words.find(({ text }) => text === wanted) ?? words.find(({ text }) => text.includes(wanted));

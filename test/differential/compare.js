@@ -101,7 +101,7 @@ export function compareHistory(theirs, ours) {
 /** A refusal has a code, and names a line that the engine marks, if it marks any. */
 export function compareRefusals(theirs, ours) {
   const marked = [...theirs.matchAll(/^ *(\d+) \| >>> /gm)].map((match) => match[1]);
-  const line = /^ {2}--> .*:(\d+)$/m.exec(ours)?.[1];
+  const line = /^ {2}--> .*?:(\d+)(?::\d+)?$/m.exec(ours)?.[1];
   const code = /^error: [\s\S]*?\[([A-Z_]+)\]$/m.exec(ours)?.[1];
   const said = (text) => text.trim().split('\n').at(-1);
   return [
