@@ -60,7 +60,7 @@ export function openWorkshop(
     userXattr: rootless,
   };
   const temp = make(directory, 'temp');
-  for (const parent of [overlay.directory, temp]) spreadDirectories(parent);
+  spreadDirectories(overlay.directory);
   const places = { home, rootless, mounts: make(run, 'layers'), temp, onWarning };
   const circumstances = mountCircumstances(home);
   const fact = (name: string, find: () => string | undefined): string | undefined =>
