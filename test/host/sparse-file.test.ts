@@ -58,4 +58,18 @@ describe('reading a file with holes', () => {
     expect(length).toBe(expected.length);
     expect(buffer.subarray(0, length).equals(expected)).toBe(true);
   });
+
+  it('does not read a hole: a file that is open for writing alone gives one', () => {
+    const fd = openSync(join(tempDirectory(), 'file'), 'wx');
+    try {
+      ftruncateSync(fd, 4 * MIB);
+      writeSync(fd, text, 0, text.length, 2 * MIB);
+      const buffer = Buffer.alloc(MIB, 1);
+      expect(readSparse(fd, buffer, 0)).toBe(MIB);
+      expect(buffer.equals(zeros)).toBe(true);
+      expect(() => readSparse(fd, buffer, 2 * MIB)).toThrow('EBADF');
+    } finally {
+      closeSync(fd);
+    }
+  });
 });
