@@ -5,7 +5,16 @@
  * ones the code is kept in the store, which nobody else can write to. Whatever fails here, the command runs without.
  */
 import { hash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import * as nodeModule from 'node:module';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
@@ -18,10 +27,10 @@ const { enableCompileCache } = nodeModule as {
 const main = join(import.meta.dirname, 'main.cjs');
 const load = nodeModule.createRequire(import.meta.url);
 
-/** Bytes after the code in its file: the milliseconds of CPU of the run that it was kept by. */
-const TRAILER = 4;
-/** A run that worked this much more than that one has compiled more, and its code is kept instead. */
-const MORE = 1.5;
+/** Bytes before the code in its file, as many as V8 aligns it to: in how many runs the file had a part. */
+const HEADER = 8;
+/** What shares little with the other commands; their code is one file. */
+const ALONE = ['copy', 'load', 'pull', 'push', 'run', 'save'];
 /** Milliseconds after which V8 may have dropped what was compiled at the start of a run. */
 const LONG = 1000;
 
@@ -38,25 +47,18 @@ function runWithKeptCode(): void {
   const kept = file && readIfThere(file);
   const script = new Script(nodeModule.wrap(source), {
     filename: main,
-    ...(kept ? { cachedData: kept.subarray(0, -TRAILER) } : {}),
+    ...(kept ? { cachedData: kept.subarray(HEADER) } : {}),
   });
-  if (file !== undefined) {
-    const before =
-      kept && !script.cachedDataRejected ? kept.readUInt32LE(kept.length - TRAILER) : 0;
-    // At the end, when the functions that this run needed are compiled, too.
-    process.once('exit', () => {
-      const { user, system } = process.cpuUsage();
-      const now = Math.ceil((user + system) / 1000);
-      if (before === 0 || (now > before * MORE && now < LONG)) keep(file, now, script);
-    });
-  }
+  const before = kept && !script.cachedDataRejected ? kept.readUInt32LE() : 0;
+  // At the end, when the functions that this run needed are compiled, too.
+  if (file !== undefined) process.once('exit', () => settle(file, script, before));
   const module = { exports: {} };
   script.runInThisContext()(module.exports, load, module, main, import.meta.dirname);
 }
 
 /**
- * Named by everything that the code depends on, and by the command: `run` needs little of what `build` does. The others
- * share much with that. `undefined` where there is no store of ours to keep it in.
+ * Named by everything that the code depends on, and by the command. `undefined` where there is no store of ours to keep
+ * it in.
  */
 function keptFile(): string | undefined {
   try {
@@ -65,7 +67,7 @@ function keptFile(): string | undefined {
       process.version,
       process.arch,
       process.execArgv.join(' '),
-      process.argv[2] === 'run' ? 'run' : 'build',
+      ALONE.find((command) => command === process.argv[2]),
       main,
       size,
       mtimeMs,
@@ -88,15 +90,42 @@ function readIfThere(file: string): Buffer | undefined {
   }
 }
 
-function keep(file: string, milliseconds: number, script: Script): void {
+/**
+ * What a run compiled is kept together with what it was given, so that the code grows by what builds need that are not like
+ * the first. V8 does not say how much that is, and to make the file takes as long as a tenth of a build: it is made again by
+ * the second, the fourth, the eighth run, and so on.
+ */
+function settle(file: string, script: Script, before: number): void {
+  const { user, system } = process.cpuUsage();
+  if (before > 0 && user + system > LONG * 1000) return;
+  const runs = before + 1;
+  const isPowerOfTwo = (runs & before) === 0;
   try {
-    const temporary = `${file}.${process.pid}`;
-    const trailer = Buffer.alloc(TRAILER);
-    trailer.writeUInt32LE(milliseconds);
-    mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, Buffer.concat([script.createCachedData(), trailer]), { mode: 0o600 });
-    renameSync(temporary, file);
+    if (isPowerOfTwo) keep(file, script, runs);
+    else count(file, runs);
   } catch {
     // The next run compiles again.
   }
+}
+
+function keep(file: string, script: Script, runs: number): void {
+  const temporary = `${file}.${process.pid}`;
+  mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
+  writeFileSync(temporary, Buffer.concat([header(runs), script.createCachedData()]), {
+    mode: 0o600,
+  });
+  renameSync(temporary, file);
+}
+
+/** In place: at its start, it hits no code even if another run has replaced the file. */
+function count(file: string, runs: number): void {
+  const fd = openSync(file, 'r+');
+  writeSync(fd, header(runs), 0, HEADER, 0);
+  closeSync(fd);
+}
+
+function header(runs: number): Buffer {
+  const bytes = Buffer.alloc(HEADER);
+  bytes.writeUInt32LE(runs);
+  return bytes;
 }
