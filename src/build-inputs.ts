@@ -1,7 +1,9 @@
 /** What a build reads: its Dockerfile and its contexts, as text and FileTrees. */
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { HostNode } from './context/directory.ts';
 import { hashFiles } from './context/hash-files.ts';
+import { type KnownContents, openKnownContents } from './context/known-contents.ts';
 import { openKnownDownloads } from './context/known-downloads.ts';
 import {
   checkNamedContext,
@@ -23,6 +25,8 @@ export interface BuildInputs extends AsyncDisposable {
   /** A context by name; the main one is ''. Opened when first asked for. */
   contextTree(name: string): Promise<FileTree>;
   hashFiles(nodes: readonly FileNode[]): Promise<void>;
+  /** What a COPY took from contexts in other builds. */
+  readonly knownContents: KnownContents;
   /** What ADD brings. */
   readonly copySources: CopySources;
   /** Keeps what was learnt about files for the next build. */
@@ -70,6 +74,7 @@ export async function openBuildInputs(
     throw error;
   });
   const copySources = createCopySources({ tempDir: () => store.tempDir(), fetch, downloads, env });
+  const knownContents = openKnownContents(join(store.path('contexts'), 'contents'));
   const caches = new Map<string, StatCache>();
   const remember = ({ tree, directory }: OpenedContext): FileTree => {
     if (directory !== undefined && !caches.has(directory)) {
@@ -96,8 +101,10 @@ export async function openBuildInputs(
         cache: joinCaches(caches),
       });
     },
+    knownContents,
     copySources,
     save() {
+      knownContents.save();
       for (const cache of caches.values()) cache.save();
     },
     async [Symbol.asyncDispose]() {

@@ -61,6 +61,7 @@ export function stepHandlers(plan: Plan, parts: StepParts): OpHandlers {
       contextTree,
       contextWords: (name) => () => contextWords(plan, name),
       hashFiles: (nodes) => inputs.hashFiles(nodes),
+      knownContents: inputs.knownContents,
       expectLayer: (paths) => {
         if (paths > SMALL_FILES) void environment.workers().then((workers) => workers.warm());
       },

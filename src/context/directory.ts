@@ -5,7 +5,8 @@
  *
  * directory.ts reads directories, dockerignore.ts hides files of them, archive.ts makes a tree of a tar without
  * unpacking it. sources.ts turns what the user wrote into one of these. hash-files.ts says what files contain, by sha256,
- * and stat-cache.ts remembers it, so that an unchanged file is read once in its life.
+ * and stat-cache.ts remembers it, so that an unchanged file is read once in its life; stamp.ts says whether a directory as a
+ * whole is what it was, which known-contents.ts remembers, so that the files of an unchanged one are not even looked up.
  *
  * A tree is a snapshot: what has been looked at is remembered and not looked at again. So a step's key and its layer
  * are of the same files even if the directory changes during the build.
@@ -13,7 +14,15 @@
 import fs from 'node:fs';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import { lazily } from '../host/lazily.ts';
-import { type HostStat, hostStat, type Lstat, lstatMany } from '../host/lstat.ts';
+import {
+  type HostStat,
+  MODE,
+  manyStats,
+  putStat,
+  ROW,
+  rowReader,
+  type StatRows,
+} from '../host/lstat.ts';
 import { decodeName, displayName, fsPath } from '../host/path-bytes.ts';
 import { readNames } from '../host/read-names.ts';
 import { major, minor } from '../host/syscalls.ts';
@@ -31,6 +40,10 @@ import { type IgnoreRules, whyIgnored } from './dockerignore.ts';
 /** A node with what tells its content apart from an older one: see stat-cache.ts. */
 export interface HostNode extends FileNode {
   readonly identity: FileIdentity;
+}
+
+export function isHostNode(node: FileNode): node is HostNode {
+  return 'identity' in node;
 }
 
 /** Equal while the content is the same. `size` and `mtime` are in the node. */
@@ -71,67 +84,109 @@ function explain(ignore: IgnoreRules, path: string): string | undefined {
   );
 }
 
+/** What has been seen of a directory. */
+interface Seen {
+  /** By name, what was looked up alone. */
+  readonly alone: Map<string, { readonly row: StatRows; readonly node: FileNode | undefined }>;
+  names?: readonly string[];
+  /** What all names are, if somebody asked for that. */
+  rows?: StatRows;
+  /** Of all names, made of the rows when they are asked for. */
+  readonly nodes: (FileNode | undefined)[];
+}
+
 function directoryTree(root: string): FileTree {
-  /** By directory and name: most are asked for together with their neighbours. */
-  const known = new Map<string, Map<string, FileNode | undefined>>();
-  const lists = new Map<string, readonly string[]>();
-  const lstat = lstatMany();
+  const seen = new Map<string, Seen>();
+  const readStat = manyStats();
+  const statAt = rowReader();
   const hostPath = (path: string): string => (path === '' ? root || '/' : `${root}/${path}`);
   const top = lazily(() => readRoot(hostPath('')));
 
-  const knownIn = (directory: string): Map<string, FileNode | undefined> => {
-    const nodes = known.get(directory) ?? new Map<string, FileNode | undefined>();
-    known.set(directory, nodes);
-    return nodes;
+  /** Zeros if it is not there. */
+  const readRow = (path: string, rows: StatRows, row: number): void => {
+    try {
+      readStat(hostPath(path), rows, row);
+    } catch (cause) {
+      if (errnoOf(cause) !== 'ENOENT' && errnoOf(cause) !== 'ENOTDIR')
+        throw unreadable(path, cause);
+    }
+  };
+  const nodeOf = (path: string, rows: StatRows, row: number): FileNode | undefined =>
+    rows[row * ROW + MODE] === 0 ? undefined : toNode(statAt(rows, row), hostPath(path));
+
+  const seenOf = (directory: string): Seen => {
+    const found = seen.get(directory) ?? { alone: new Map(), nodes: [] };
+    seen.set(directory, found);
+    return found;
   };
   const lookup = (path: string): FileNode | undefined => {
     if (path === '') return top();
-    const directory = parentPath(path);
-    const name = baseName(path);
-    const siblings = knownIn(directory);
-    if (siblings.has(name)) return siblings.get(name);
+    const [directory, name] = [parentPath(path), baseName(path)];
+    const siblings = seenOf(directory);
+    const known = siblings.alone.get(name);
+    if (known !== undefined) return known.node;
+    if (siblings.rows !== undefined) {
+      const at = indexOfSorted(siblings.names!, name);
+      return at < 0 ? undefined : nodes(directory)[at];
+    }
+    const row = new Uint32Array(ROW);
     // The kernel would follow a link on the way, perhaps out of the context.
-    const isReachable = lookup(directory)?.type === 'directory';
-    const node = isReachable ? readNode(hostPath(path), path, lstat) : undefined;
-    siblings.set(name, node);
+    if (lookup(directory)?.type === 'directory') readRow(path, row, 0);
+    const node = nodeOf(path, row, 0);
+    siblings.alone.set(name, { row, node });
     return node;
   };
-  const list = (path: string): readonly string[] => {
-    let names = lists.get(path);
-    if (names === undefined) {
-      names = lookup(path)?.type === 'directory' ? readDirectory(hostPath(path), path) : [];
-      lists.set(path, names);
+  const list = (directory: string): readonly string[] => {
+    const here = seenOf(directory);
+    const isDirectory = () => lookup(directory)?.type === 'directory';
+    here.names ??= isDirectory() ? readDirectory(hostPath(directory), directory) : [];
+    return here.names;
+  };
+  const stats = (directory: string): StatRows => {
+    const here = seenOf(directory);
+    if (here.rows !== undefined) return here.rows;
+    const names = list(directory);
+    const rows = new Uint32Array(names.length * ROW);
+    for (const [at, name] of names.entries()) {
+      const known = here.alone.get(name);
+      if (known === undefined) readRow(joinPath(directory, name), rows, at);
+      else rows.set(known.row, at * ROW);
     }
-    return names;
+    here.rows = rows;
+    return rows;
   };
-  const nodes = (path: string): readonly (FileNode | undefined)[] => {
-    const siblings = knownIn(path);
-    const prefix = path === '' ? `${root}/` : `${root}/${path}/`;
-    return list(path).map((name) => {
-      if (siblings.has(name)) return siblings.get(name);
-      const node = readNode(prefix + name, joinPath(path, name), lstat);
-      siblings.set(name, node);
-      return node;
-    });
+  const nodes = (directory: string): readonly (FileNode | undefined)[] => {
+    const rows = stats(directory);
+    const { names, nodes: found, alone } = seenOf(directory);
+    if (found.length === names!.length) return found;
+    for (const [at, name] of names!.entries()) {
+      const known = alone.get(name);
+      found[at] = known === undefined ? nodeOf(joinPath(directory, name), rows, at) : known.node;
+    }
+    return found;
   };
-  return { lookup, list, nodes };
+  return { lookup, list, nodes, stats };
+}
+
+/** Where a name is among names sorted by code unit; -1 if it is not there. */
+function indexOfSorted(names: readonly string[], name: string): number {
+  let [low, high] = [0, names.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (names[middle]! < name) low = middle + 1;
+    else high = middle;
+  }
+  return names[low] === name ? low : -1;
 }
 
 /** It may be a link to the context; nothing else is followed. */
 function readRoot(hostPath: string): FileNode {
   try {
-    return toNode(hostStat(fs.statSync(fsPath(hostPath), { bigint: true })), hostPath);
+    const rows = new Uint32Array(ROW);
+    putStat(fs.statSync(fsPath(hostPath), { bigint: true }), rows, 0);
+    return toNode(rowReader()(rows, 0), hostPath);
   } catch (cause) {
     throw unreadable('', cause);
-  }
-}
-
-function readNode(hostPath: string, path: string, lstat: Lstat): FileNode | undefined {
-  try {
-    return toNode(lstat(hostPath), hostPath);
-  } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return undefined;
-    throw unreadable(path, cause);
   }
 }
 

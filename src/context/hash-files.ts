@@ -5,7 +5,7 @@ import { errnoOf, TsbuildError } from '../errors.ts';
 import { displayName, fsPath } from '../host/path-bytes.ts';
 import type { Workers } from '../host/workers.ts';
 import type { FileNode, FileRange } from '../tree/file-tree.ts';
-import type { HostNode } from './directory.ts';
+import { isHostNode } from './directory.ts';
 import type { StatCache } from './stat-cache.ts';
 
 export interface HashOptions {
@@ -128,10 +128,6 @@ function knownDigest(node: FileNode, cache: StatCache | undefined): string | und
     return hash('sha256', node.content.bytes, 'hex');
   }
   return isHostNode(node) ? cache?.get(node) : undefined;
-}
-
-function isHostNode(node: FileNode): node is HostNode {
-  return 'identity' in node;
 }
 
 function rangeOf({ content }: FileNode): FileRange {

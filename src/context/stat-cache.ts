@@ -38,8 +38,14 @@ const KEEP_DAYS = 30;
 const MAX_RECORDS = 1_000_000;
 
 /** The clock of Linux filesystems ticks every 10 ms at the slowest; those of FAT and of old NFS every 2 s. */
-const TICK_NS = 50_000_000n;
-const COARSE_TICK_NS = 2_500_000_000n;
+const TICK_MS = 50;
+const COARSE_TICK_MS = 2500;
+
+/** Milliseconds since 1970, from which on a change would give the file another ctime than this. The mtime is anybody's to set. */
+export function settledAt(seconds: number, nanoseconds: number): number {
+  const tick = nanoseconds === 0 ? COARSE_TICK_MS : TICK_MS;
+  return seconds * 1000 + nanoseconds / 1e6 + tick;
+}
 
 /** The cache of the context directory `root`, in `directory`, which need not exist yet. */
 export function openStatCache(
@@ -49,7 +55,8 @@ export function openStatCache(
 ): StatCache {
   const { dev, ino } = fs.statSync(root, { bigint: true });
   const file = path.join(directory, `${dev.toString(16)}-${ino.toString(16)}.stat`);
-  let known = readRecords(file);
+  let records: RecordFile | undefined;
+  const known = () => (records ??= readRecords(file));
   // Not looked into: who asks again before it is saved has the answer in the node.
   let learnt = recordWriter();
   const keyOf = keyMaker();
@@ -58,11 +65,12 @@ export function openStatCache(
   return {
     get(node) {
       const key = keyOf(node);
-      const at = known.find(key);
+      const { bytes, find } = known();
+      const at = find(key);
       if (at < 0) return undefined;
-      const digest = known.bytes.toString('hex', at + DIGEST_AT, at + DAY_AT);
+      const digest = bytes.toString('hex', at + DIGEST_AT, at + DAY_AT);
       // Written again once a day, so that what is in use is not forgotten.
-      if (dayAt(known.bytes, at) < today) learnt.add(key, digest, today);
+      if (dayAt(bytes, at) < today) learnt.add(key, digest, today);
       return digest;
     },
     set(node, sha256, since) {
@@ -74,17 +82,16 @@ export function openStatCache(
       fs.mkdirSync(directory, { recursive: true });
       // A build that saves between this read and the rename loses its news, not its truth: a cache may forget.
       writeFileAtomic(file, withNews(readBytes(file), news, today));
-      known = readRecords(file);
+      records = undefined;
       learnt = recordWriter();
       sweep(directory, file, now());
     },
   };
 }
 
-/** Whether the file may be changed again after `since` without its ctime showing it. The mtime is anybody's to set. */
+/** Whether the file may be changed again after `since` without its ctime showing it. */
 function isRacy({ identity: { ctime } }: HostNode, since: number): boolean {
-  const tick = ctime % 1_000_000_000n === 0n ? COARSE_TICK_NS : TICK_NS;
-  return ctime + tick > BigInt(Math.floor(since)) * 1_000_000n;
+  return settledAt(Number(ctime / 1_000_000_000n), Number(ctime % 1_000_000_000n)) > since;
 }
 
 interface RecordKey {

@@ -22,12 +22,7 @@ export async function digestCopy(
   items: readonly CopyItem[],
   options: DigestOptions,
 ): Promise<Digest> {
-  const files: FileNode[] = [];
-  for (const { node, entries } of items) {
-    if (node.type === 'file') files.push(node);
-    for (const entry of entries) if (entry.node.type === 'file') files.push(entry.node);
-  }
-  await options.hashFiles(files);
+  await options.hashFiles(filesOf(items));
 
   let hash: Hash | undefined;
   let batch = '';
@@ -40,6 +35,16 @@ export async function digestCopy(
   };
   addLines(items, options, add);
   return hash === undefined ? digestOf(batch) : digestFromHex(hash.update(batch).digest('hex'));
+}
+
+/** All files among what is copied. */
+export function filesOf(items: readonly CopyItem[]): FileNode[] {
+  const files: FileNode[] = [];
+  for (const { node, entries } of items) {
+    if (node.type === 'file') files.push(node);
+    for (const entry of entries) if (entry.node.type === 'file') files.push(entry.node);
+  }
+  return files;
 }
 
 /** Each call of a hash has its cost, large as the lines or not. */

@@ -61,7 +61,7 @@ export interface CopyEntry {
  * @throws TsbuildError `COPY_SOURCE` naming what does not exist; `DOCKERFILE_PARSE` for a malformed `--exclude`.
  */
 export function selectCopy(selection: CopySelection): readonly CopyItem[] {
-  const exclude = parseOption('--exclude', selection.exclude);
+  const exclude = parseExclude(selection.exclude);
   return selection.sources.flatMap((source): readonly CopyItem[] => {
     if (source.type === 'file') return [{ ...source, entries: [] }];
     if (source.type === 'tree') return [directoryItem(source.tree, '', { exclude })];
@@ -141,6 +141,11 @@ function existing(tree: FileTree, word: string): readonly SelectedPath[] {
     if (isTsbuildError(error) && error.code === 'COPY_SOURCE') return [];
     throw error;
   }
+}
+
+/** @throws TsbuildError `DOCKERFILE_PARSE` */
+export function parseExclude(patterns: readonly string[]): PathPatterns {
+  return parseOption('--exclude', patterns);
 }
 
 function parseOption(flag: string, patterns: readonly string[]): PathPatterns {

@@ -5,25 +5,31 @@
  * followed. What it promises, that a new base does not cost a new copy, would be paid with another result.
  */
 import { recipe } from '../cache/recipe.ts';
+import type { KnownContents } from '../context/known-contents.ts';
 import { parseGitReference } from '../context/location.ts';
 import { isTsbuildError, TsbuildError } from '../errors.ts';
 import { startSpan } from '../events.ts';
 import type { CopyOp } from '../graph/step.ts';
+import { lazily } from '../host/lazily.ts';
 import type { Layer, LayerInput } from '../layer/layer.ts';
+import { digestFromHex, hexOf } from '../oci/digest.ts';
 import { EMPTY_TREE, type FileNode, type FileTree } from '../tree/file-tree.ts';
 import { hintElsewhere } from '../tree/missing.ts';
 import { resolveOwner } from '../tree/users.ts';
-import { digestCopy } from './copy-digest.ts';
+import { digestCopy, filesOf } from './copy-digest.ts';
 import { NO_CHMOD, parseChmod } from './copy-mode.ts';
 import { planCopy } from './copy-plan.ts';
-import { type CopyItem, type CopySource, selectCopy } from './copy-select.ts';
+import { type CopyItem, type CopySelection, type CopySource, selectCopy } from './copy-select.ts';
 import type { CopySources } from './copy-sources.ts';
+import { stampCopy } from './copy-stamp.ts';
 import type { OpHandler, StepContext } from './handler.ts';
 
 export interface TransferEnvironment {
   readonly contextTree: (name: string) => Promise<FileTree>;
   /** All source words by which this build takes files from a context; found when they are asked for. */
   readonly contextWords: (name: string) => () => readonly string[];
+  /** The digests of what other builds took from contexts. */
+  readonly knownContents: Pick<KnownContents, 'get' | 'set'>;
   /** Sees to it that file nodes know their sha256. */
   readonly hashFiles: (nodes: readonly FileNode[]) => Promise<void>;
   /** Told of a layer of so many paths before it is planned, so that who will write it can get ready. */
@@ -40,15 +46,20 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
   return async (context) => {
     const { op } = context.step;
     const { parent, signal } = context;
-    const endStat = startSpan(context.span, 'stat');
-    const items = await select(op, await sourcesOf(context, environment));
-    endStat();
     const chmod = op.chmod === undefined ? NO_CHMOD : parseChmod(op.chmod);
-    const content = await digestCopy(items, {
-      hasOwner: op.chown !== undefined,
-      hasMode: chmod.isAbsolute,
-      hashFiles: environment.hashFiles,
-    });
+    const flags = { hasOwner: op.chown !== undefined, hasMode: chmod.isAbsolute };
+    const { hashFiles, knownContents } = environment;
+    const since = Date.now();
+    const endStat = startSpan(context.span, 'stat');
+    const selection = { ...op, sources: await sourcesOf(context, environment) };
+    const stamp = stampCopy(selection, flags);
+    const known = stamp && knownContents.get(stamp.sha256);
+    const selectItems = lazily(() => select(selection));
+    if (known === undefined) await selectItems();
+    endStat();
+    const content = known ?? hexOf(await digestCopy(await selectItems(), { ...flags, hashFiles }));
+    const isNew = stamp !== undefined && known === undefined;
+    if (isNew && stamp.settled <= since) knownContents.set(stamp.sha256, content);
     return {
       recipe: recipe('copy.v1', {
         parent: parent.chain,
@@ -56,11 +67,14 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
         workdir: op.workdir,
         chown: op.chown,
         chmod: op.chmod,
-        content,
+        content: digestFromHex(content),
         epoch: environment.sourceDateEpoch?.toString(),
       }),
       async execute() {
         const endCopy = startSpan(context.span, 'copy');
+        const items = await selectItems();
+        // So that the index of the layer has them.
+        if (known !== undefined) await hashFiles(filesOf(items));
         environment.expectLayer(items.reduce((sum, { entries }) => sum + 1 + entries.length, 0));
         const users = parent.layers.length === 0 ? undefined : parent.tree;
         await using opened = await environment.sources.openArchives(items, signal);
@@ -83,14 +97,13 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
 }
 
 /** @throws TsbuildError of selectCopy, which says where else a missing source is */
-async function select(op: CopyOp, sources: readonly CopySource[]): Promise<readonly CopyItem[]> {
-  const { exclude, parents } = op;
+async function select(selection: CopySelection): Promise<readonly CopyItem[]> {
   try {
-    return selectCopy({ sources, exclude, parents });
+    return selectCopy(selection);
   } catch (error) {
     if (!isTsbuildError(error) || error.code !== 'COPY_SOURCE' || error.hint !== undefined)
       throw error;
-    for (const source of sources) {
+    for (const source of selection.sources) {
       if (source.type === 'word') error.hint ??= await hintElsewhere(source.tree, source.word);
     }
     throw error;

@@ -10,6 +10,8 @@
  * and `..`; the root is ''. Names are bytes kept as strings, see host/path-bytes.ts. Nothing here follows a symlink:
  * resolve.ts does, and never out of the root.
  */
+import type { StatRows } from '../host/lstat.ts';
+
 export interface FileTree {
   /** The node at `path` itself (lstat), or `undefined`. Parents that are symlinks are not followed: not found. */
   lookup(path: string): FileNode | undefined;
@@ -17,6 +19,8 @@ export interface FileTree {
   list(path: string): readonly string[];
   /** The nodes at the names of `list`, in that order, if the tree finds them quicker together. */
   nodes?(path: string): readonly (FileNode | undefined)[];
+  /** What the host says of the names of `list`, in that order, if this is a directory of the host: all that there is to know of them. */
+  stats?(path: string): StatRows;
   /** A sentence on why there is nothing at `path`, if the tree knows: a rule hides it. For hints in errors. */
   whyMissing?(path: string): string | undefined;
   /** Some of the paths whose last component is `name`, perhaps in another case, if the tree can look for them quickly. For hints. */

@@ -1,4 +1,5 @@
 /** A part of a tree, chosen by lists of patterns: what `.dockerignore`, `--exclude` and `--parents` leave of it. */
+import { ROW, type StatRows } from '../host/lstat.ts';
 import { type FileNode, type FileTree, joinPath, parentPath } from './file-tree.ts';
 import { type MatchState, matchPath, mayExceptBelow, type PathPatterns } from './path-patterns.ts';
 
@@ -52,17 +53,52 @@ export function filterTree(tree: FileTree, filter: TreeFilter, root = ''): Filte
   };
   const isThere = (path: string): boolean => judge(path).kept || leads(path);
 
+  /** Where the names that are left stand among those of the whole directory. */
+  const placesLeft = (path: string): readonly number[] => {
+    const { kept, open } = judge(path);
+    if (!kept && !open) return [];
+    const places: number[] = [];
+    for (const [at, name] of tree.list(inTree(path)).entries())
+      if (isThere(joinPath(path, name))) places.push(at);
+    return places;
+  };
+  const { nodes, stats } = tree;
+
   return {
     isChosen: (path) => judge(path).kept,
     lookup: (path): FileNode | undefined => {
       const node = tree.lookup(inTree(path));
       return node !== undefined && isThere(path) ? node : undefined;
     },
-    list: (path) =>
-      judge(path).kept || judge(path).open
-        ? tree.list(inTree(path)).filter((name) => isThere(joinPath(path, name)))
-        : [],
+    list: (path) => {
+      const places = placesLeft(path);
+      return places.length === 0 ? [] : chosen(tree.list(inTree(path)), places);
+    },
+    ...(nodes && {
+      nodes: (path) => {
+        const places = placesLeft(path);
+        return places.length === 0 ? [] : chosen(nodes(inTree(path)), places);
+      },
+    }),
+    ...(stats && {
+      stats: (path) => {
+        const places = placesLeft(path);
+        return places.length === 0 ? new Uint32Array() : chosenRows(stats(inTree(path)), places);
+      },
+    }),
   };
+}
+
+function chosen<T>(items: readonly T[], places: readonly number[]): readonly T[] {
+  return places.length === items.length ? items : places.map((at) => items[at]!);
+}
+
+function chosenRows(rows: StatRows, places: readonly number[]): StatRows {
+  if (places.length * ROW === rows.length) return rows;
+  const left = new Uint32Array(places.length * ROW);
+  for (const [to, from] of places.entries())
+    left.set(rows.subarray(from * ROW, (from + 1) * ROW), to * ROW);
+  return left;
 }
 
 function judgePath(filter: TreeFilter, path: string, parent: Verdict | undefined): Verdict {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { openDirectory } from '../../src/context/directory.ts';
 import { parseIgnoreRules } from '../../src/context/dockerignore.ts';
+import { rowReader } from '../../src/host/lstat.ts';
 import { decodeName } from '../../src/host/path-bytes.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 import { describeTree } from '../helpers/trees.ts';
@@ -96,6 +97,40 @@ test('nodes found together are those that are found one by one, before or afterw
   expect([a, c]).toEqual([tree.lookup('dir/a'), tree.lookup('dir/c')]);
   expect(tree.nodes!('')).toEqual([tree.lookup('dir')]);
   expect(tree.nodes!('dir/a')).toEqual([]);
+});
+
+test('what is said of all names at once is of the same moment as what was looked up alone', () => {
+  const root = tempDirectory();
+  for (const name of ['a', 'b', 'c']) fs.writeFileSync(path.join(root, name), name);
+  const tree = openDirectory(root);
+  const before = tree.lookup('b');
+  expect(tree.lookup('d')).toBeUndefined();
+  fs.writeFileSync(path.join(root, 'b'), 'changed');
+  fs.writeFileSync(path.join(root, 'd'), 'new');
+  const rows = tree.stats!('');
+  const sizes = [0, 1, 2, 3].map((row) => rowReader()(rows, row).size);
+  expect(sizes).toEqual([1, before!.size, 1, 0]);
+  expect(tree.lookup('d')).toBeUndefined();
+  fs.rmSync(path.join(root, 'a'));
+  expect(tree.lookup('a')?.size).toBe(1);
+  expect(tree.lookup('e')).toBeUndefined();
+});
+
+test('nodes and stats of what is not ignored are those of its names', () => {
+  const root = tempDirectory();
+  fs.mkdirSync(path.join(root, 'dir'));
+  for (const name of ['a', 'b.tmp', 'dir/c', 'dir/d.tmp'])
+    fs.writeFileSync(path.join(root, name), name);
+  const tree = openDirectory(root, parseIgnoreRules('**/*.tmp'));
+  for (const directory of ['', 'dir', 'dir/c', 'none']) {
+    const names = tree.list(directory);
+    const nodes = names.map((name) => tree.lookup(directory === '' ? name : `dir/${name}`));
+    expect(tree.nodes!(directory)).toEqual(nodes);
+    const rows = tree.stats!(directory);
+    const modes = names.map((_, row) => rowReader()(rows, row).mode & 0o7777);
+    expect(modes).toEqual(nodes.map((node) => node!.mode));
+  }
+  expect(tree.list('dir')).toEqual(['c']);
 });
 
 test('an excluded directory is not even opened, unless an exception may lie in it', () => {

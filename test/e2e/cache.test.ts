@@ -38,7 +38,8 @@ async function rebuilt({ change, args = [] }: Case): Promise<string[]> {
     'data/other': 'other',
     'data/ignored': '1',
   });
-  await cli.ok(['build', context]);
+  // Twice: the second build goes by the stamps of directories, which the first one took.
+  for (const _ of [1, 2]) await cli.ok(['build', context]);
   context = change?.(context) ?? context;
   const { status, stderr } = await cli.run(['build', '--progress=json', ...args, context]);
   expect(status, stderr).toBe(0);
