@@ -126,6 +126,7 @@ function deviceNumbers(): (major: number, minor: number) => bigint {
 
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 const STATX_BYTES = 256;
 const STATX = 'int statx(int directory, str path, int flags, unsigned int mask, void *result)';
@@ -133,8 +134,13 @@ const STATX = 'int statx(int directory, str path, int flags, unsigned int mask, 
 /** Words of `struct statx` (linux/stat.h) in the order of those of a row; of the mode's word, the upper half is none of it. */
 const STATX_WORDS = [7, 4, 5, 6, 10, 11, 8, 9, 34, 35, 32, 33, 28, 29, 30, 24, 25, 26];
 
+/** False if the call failed. */
+type Statx = (
+  ...args: [directory: number, path: string, flags: number, rows: StatRows, row: number]
+) => boolean;
+
 /** `undefined` without koffi, or with a C library before statx. */
-function readOfLinux(): ReadStat | undefined {
+function openStatx(): Statx | undefined {
   let statx: (...args: readonly unknown[]) => number;
   try {
     statx = loadKoffi().load(null).func(STATX);
@@ -143,14 +149,37 @@ function readOfLinux(): ReadStat | undefined {
   }
   const result = Buffer.from(new ArrayBuffer(STATX_BYTES));
   const words = new Uint32Array(result.buffer);
-  return (path, rows, row) => {
-    const isPlain = path.isWellFormed() && !path.includes('\0');
-    const failed =
-      !isPlain || statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, result) !== 0;
-    // Node makes the error of it.
-    if (failed) return readOfNode(path, rows, row);
+  return (directory, path, flags, rows, row) => {
+    if (statx(directory, path, flags, STATX_BASIC_STATS, result) !== 0) return false;
     const at = row * ROW;
     for (let word = 0; word < ROW; word += 1) rows[at + word] = words[STATX_WORDS[word]!]!;
     rows[at + MODE]! &= 0xffff;
+    return true;
   };
 }
+
+function readOfLinux(): ReadStat | undefined {
+  const statx = openStatx();
+  if (statx === undefined) return undefined;
+  return (path, rows, row) => {
+    const isPlain = path.isWellFormed() && !path.includes('\0');
+    // Of a failure, Node makes the error.
+    if (!isPlain || !statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, rows, row))
+      readOfNode(path, rows, row);
+  };
+}
+
+/** fstat(2), the same for open files: quick from the first on if there will be many. Fails as `fs.fstatSync` does. */
+export function fstatMany(count: number): (fd: number) => HostStat {
+  const statx = count < FEW ? undefined : openStatx();
+  const statAt = rowReader();
+  const rows = new Uint32Array(ROW);
+  return (fd) => {
+    if (!statx?.(fd, '', AT_EMPTY_PATH, rows, 0))
+      putStat(fs.fstatSync(fd, { bigint: true }), rows, 0);
+    return statAt(rows, 0);
+  };
+}
+
+/** Where to load koffi takes longer than it saves. */
+const FEW = 100;

@@ -44,11 +44,17 @@ export function writeSparse(fd: number, bytes: Uint8Array, position: number): bo
  * `readFully`, but nothing is read of a hole, for which the kernel would find memory and clear it: 3.5 s of a core for each
  * GiB. `useradd` with a large uid makes such files (/var/log/lastlog, /var/log/faillog).
  */
-export function readSparse(fd: number, buffer: Buffer, position: number): number {
-  if (buffer.length < SMALLEST_HOLE || !isHole(fd, position, buffer.length))
-    return readFully(fd, buffer, position);
-  buffer.fill(0);
-  return buffer.length;
+export function readSparse(
+  fd: number,
+  buffer: Buffer,
+  position: number,
+  part = { start: 0, size: buffer.length },
+): number {
+  const { start, size } = part;
+  if (size < SMALLEST_HOLE || !isHole(fd, position, size))
+    return readFully(fd, buffer, position, part);
+  buffer.fill(0, start, start + size);
+  return size;
 }
 
 function isHole(fd: number, position: number, length: number): boolean {

@@ -43,15 +43,15 @@ export const FILL_TASK = 'layer.fill';
 /** @throws TsbuildError `CONTEXT` for a file that is not as it was, `DISK_FULL`, `STORE` */
 export function fillPart({ tar, start, size, bytes, gaps, consume }: TarPart): void {
   const part = Buffer.from(bytes, 0, size);
-  const sources = openSources();
+  const sources = openSources(gaps.at.length);
   try {
-    for (const [n, at] of gaps.at.entries()) {
-      const gap = part.subarray(at, at + gaps.size[n]!);
+    for (let n = 0; n < gaps.at.length; n += 1) {
+      const gap = { start: gaps.at[n]!, size: gaps.size[n]! };
       const range = rangeOf(gaps, n);
       const position = range.offset + gaps.skip[n]!;
-      const fill = (fd: number) => readSparse(fd, gap, position) === gap.length || undefined;
+      const fill = (fd: number) => readSparse(fd, part, position, gap) === gap.size || undefined;
       sources.use(range, gaps.name[n]!, fill);
-      if (consume && gap.length === range.size) unlinkSync(fsPath(range.file));
+      if (consume && gap.size === range.size) unlinkSync(fsPath(range.file));
     }
   } finally {
     sources.close();
@@ -61,7 +61,8 @@ export function fillPart({ tar, start, size, bytes, gaps, consume }: TarPart): v
 
 function rangeOf({ file, offset, rangeSize, ctime }: Gaps, n: number): FileRange {
   const range = { file: file[n]!, offset: offset[n]!, size: rangeSize[n]! };
-  return ctime[n] === undefined ? range : { ...range, ctime: ctime[n] };
+  const changed = ctime[n];
+  return changed === undefined ? range : { ...range, ctime: changed };
 }
 
 function write(tar: string, part: Buffer, start: number): void {

@@ -1,6 +1,7 @@
 /** Opens the files that go into a layer, which lie where others may write, and sees that they are what was looked at before. */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { errnoOf, isTsbuildError, TsbuildError } from '../errors.ts';
+import { fstatMany } from '../host/lstat.ts';
 import { displayName, fsPath } from '../host/path-bytes.ts';
 import type { FileRange } from '../tree/file-tree.ts';
 
@@ -16,8 +17,9 @@ export interface Sources {
 /** What was a file when it was listed may have become a symlink to elsewhere, or a fifo that nobody writes to. */
 const SAFE_READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** The file that was read last stays open: contents that lie in one tar come one after the other. */
-export function openSources(): Sources {
+/** For about so many files. The one that was read last stays open: contents that lie in one tar come one after the other. */
+export function openSources(count = 0): Sources {
+  const fstat = fstatMany(count);
   let open: { readonly file: string; readonly fd: number } | undefined;
   const close = () => {
     if (open !== undefined) closeSync(open.fd);
@@ -28,6 +30,12 @@ export function openSources(): Sources {
     close();
     open = { file, fd: openSync(fsPath(file), SAFE_READ) };
     return open.fd;
+  };
+  /** Asked after reading. Whatever changes a file changes its ctime, which cannot be set back. */
+  const isAsItWas = (fd: number, { ctime, size }: FileRange): boolean => {
+    if (ctime === undefined) return true;
+    const now = fstat(fd);
+    return now.ctime === ctime && now.size === size;
   };
   return {
     use(range, name, read) {
@@ -44,13 +52,6 @@ export function openSources(): Sources {
     },
     close,
   };
-}
-
-/** Asked after reading. Whatever changes a file changes its ctime, which cannot be set back. */
-function isAsItWas(fd: number, { ctime, size }: FileRange): boolean {
-  if (ctime === undefined) return true;
-  const stat = fstatSync(fd, { bigint: true });
-  return stat.ctimeNs === ctime && stat.size === BigInt(size);
 }
 
 function changed(name: string): TsbuildError {

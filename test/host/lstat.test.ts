@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { type HostStat, type Lstat, lstatMany } from '../../src/host/lstat.ts';
+import { fstatMany, type HostStat, type Lstat, lstatMany } from '../../src/host/lstat.ts';
 import { decodeName, fsPath } from '../../src/host/path-bytes.ts';
 import { makedev, mknod, S_IFCHR, S_IFIFO, utimens } from '../../src/host/syscalls.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
@@ -73,4 +73,18 @@ test.each(['/no/such/file', '/etc/passwd/below', '/a\0b'])('%j fails as with nod
     }
   };
   expect(failure(quickLstat())).toBe(failure((path) => fs.lstatSync(path)));
+});
+
+test.each([
+  ['few', 1],
+  ['many', 1000],
+])('of %s open files the same is said', (_which, count) => {
+  const fstat = fstatMany(count);
+  for (const file of [...files(), '/dev/null']) {
+    if (!fs.lstatSync(fsPath(file)).isFile()) continue;
+    const fd = fs.openSync(fsPath(file), 'r');
+    expect(fstat(fd)).toEqual(statOfNode(file));
+    fs.closeSync(fd);
+    expect(() => fstat(fd)).toThrow('EBADF');
+  }
 });
