@@ -5,7 +5,7 @@
 import { createStamper, type Stamp, type Stamper } from '../context/stamp.ts';
 import { isTsbuildError } from '../errors.ts';
 import { filterTree } from '../tree/filter.ts';
-import { selectPaths } from '../tree/select.ts';
+import { type SelectedPath, selectPaths } from '../tree/select.ts';
 import type { DigestOptions } from './copy-digest.ts';
 import { type CopySelection, type CopySource, parseExclude } from './copy-select.ts';
 
@@ -18,37 +18,41 @@ export function stampCopy(
   { hasOwner, hasMode }: Pick<DigestOptions, 'hasOwner' | 'hasMode'>,
 ): Stamp | undefined {
   if (parents) return undefined;
+  const found = sources.map(pathsOf);
+  // Asked first: most words name files, for which a hash is more work than what it saves.
+  if (!found.some((paths) => paths?.some(({ node }) => node.type === 'directory')))
+    return undefined;
   const stamper = createStamper();
   stamper.add(JSON.stringify(['copy.v1', hasOwner, hasMode, exclude]));
-  const added = sources.map((source) => addSource(source, exclude, stamper));
-  return added.includes('directory') && !added.includes(undefined) ? stamper.finish() : undefined;
+  const areKnown = sources.every((source, at) => addSource(source, found[at], exclude, stamper));
+  return areKnown ? stamper.finish() : undefined;
 }
 
-type Added = 'directory' | 'files' | undefined;
-
-function addSource(source: CopySource, exclude: readonly string[], stamper: Stamper): Added {
-  if (source.type !== 'word' || source.tree.stats === undefined) return undefined;
+function addSource(
+  source: CopySource,
+  found: readonly SelectedPath[] | undefined,
+  exclude: readonly string[],
+  stamper: Stamper,
+): boolean {
+  if (source.type !== 'word' || found === undefined || found.length === 0) return false;
   const { tree, unpack } = source;
-  const found = pathsOf(source);
-  let added: Added = found.length === 0 ? undefined : 'files';
-  for (const { path, name, node } of found) {
-    if (node.type === 'directory') {
-      stamper.add('directory');
-      const patterns = parseExclude(exclude);
-      const view = exclude.length === 0 ? tree : filterTree(tree, { exclude: patterns }, path);
-      if (!stamper.addTree(view, view === tree ? path : '')) return undefined;
-      added = 'directory';
-    } else {
+  return found.every(({ path, name, node }) => {
+    if (node.type !== 'directory') {
       stamper.add(JSON.stringify([name, unpack]));
-      if (!stamper.addFile(node)) return undefined;
+      return stamper.addFile(node);
     }
-  }
-  return added;
+    stamper.add('directory');
+    const isWhole = exclude.length === 0;
+    const view = isWhole ? tree : filterTree(tree, { exclude: parseExclude(exclude) }, path);
+    return stamper.addTree(view, isWhole ? path : '');
+  });
 }
 
-function pathsOf({ tree, word }: CopySource & { type: 'word' }): ReturnType<typeof selectPaths> {
+/** `undefined` where the host says nothing of files. */
+function pathsOf(source: CopySource): readonly SelectedPath[] | undefined {
+  if (source.type !== 'word' || source.tree.stats === undefined) return undefined;
   try {
-    return selectPaths(tree, word);
+    return selectPaths(source.tree, source.word);
   } catch (error) {
     // Who selects the files tells it better.
     if (isTsbuildError(error) && error.code === 'COPY_SOURCE') return [];
