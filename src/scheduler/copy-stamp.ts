@@ -4,6 +4,7 @@
  */
 import { createStamper, type Stamp, type Stamper } from '../context/stamp.ts';
 import { isTsbuildError } from '../errors.ts';
+import { cleanPath } from '../tree/file-tree.ts';
 import { filterTree } from '../tree/filter.ts';
 import { type SelectedPath, selectPaths } from '../tree/select.ts';
 import type { DigestOptions } from './copy-digest.ts';
@@ -18,14 +19,20 @@ export function stampCopy(
   { hasOwner, hasMode }: Pick<DigestOptions, 'hasOwner' | 'hasMode'>,
 ): Stamp | undefined {
   if (parents) return undefined;
+  // Asked first: most words name files, for which all else is more work than what it saves.
+  if (sources.every(isFile)) return undefined;
   const found = sources.map(pathsOf);
-  // Asked first: most words name files, for which a hash is more work than what it saves.
   if (!found.some((paths) => paths?.some(({ node }) => node.type === 'directory')))
     return undefined;
   const stamper = createStamper();
   stamper.add(JSON.stringify(['copy.v1', hasOwner, hasMode, exclude]));
   const areKnown = sources.every((source, at) => addSource(source, found[at], exclude, stamper));
   return areKnown ? stamper.finish() : undefined;
+}
+
+function isFile(source: CopySource): boolean {
+  if (source.type !== 'word') return source.type === 'file';
+  return source.tree.lookup(cleanPath(source.word))?.type === 'file';
 }
 
 function addSource(
