@@ -22,7 +22,7 @@ export type LayersView = Pick<Extract<ExecMount, { type: 'layers' }>, 'layers' |
 
 export interface MountSources {
   /** The request's own directory in the executor's tmpfs. */
-  readonly bundle: string;
+  readonly files: string;
   /** The container's sockets, by the mounts that ask for them. */
   readonly sshSockets: ReadonlyMap<ExecMount, string>;
   /** Mounts a stack of layers, and returns where its files are. */
@@ -35,7 +35,7 @@ export interface MountSources {
 export function prepareMounts(request: ExecRequest, sources: MountSources): PreparedMount[] {
   const devices = request.security === 'insecure';
   const etc = etcFiles(request).map(({ target, text, readonly }) => {
-    const source = join(sources.bundle, target.slice('/etc/'.length));
+    const source = join(sources.files, target.slice('/etc/'.length));
     writeFileSync(source, text, { mode: 0o644 });
     return prepared(bindMount(source, target, { readonly }), 'file');
   });
@@ -101,9 +101,9 @@ function tmpfs(mount: Extract<ExecMount, { type: 'tmpfs' }>): PreparedMount {
 /** In the tmpfs of the executor: it is on no disk, and gone when the executor is. */
 function writeSecret(
   secret: Extract<ExecMount, { type: 'secret' }>,
-  { bundle, index }: MountContext,
+  { files, index }: MountContext,
 ): string {
-  const directory = join(bundle, 'secrets');
+  const directory = join(files, 'secrets');
   const file = join(directory, String(index));
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   writeFileSync(file, secret.content, { mode: secret.mode, flag: 'wx' });

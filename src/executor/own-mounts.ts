@@ -9,6 +9,7 @@ import {
   MS_NOSUID,
   MS_RDONLY,
   MS_REMOUNT,
+  MS_SHARED,
   mount,
   umount,
 } from '../host/syscalls.ts';
@@ -25,6 +26,16 @@ export function mountPrivate(directory: string): void {
   } catch (cause) {
     throw new TsbuildError('UNSUPPORTED_HOST', 'mount a tmpfs in the executor', { cause });
   }
+}
+
+/**
+ * A directory, empty and new, of which mount namespaces that are made from now on see what is mounted in it later, and what is
+ * unmounted.
+ */
+export function shareMounts(directory: string): void {
+  mkdirSync(directory);
+  mount(directory, directory, '', MS_BIND);
+  mount('', directory, '', MS_SHARED);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** One request from its layers to its result, and beyond: mount, run, see what changed, answer, clear up. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { type Span, type SpanName, startSpan } from '../events.ts';
@@ -18,8 +18,8 @@ import { openSshSockets } from './ssh-sockets.ts';
 
 /** What a request is run with; workshop.ts puts it together. */
 export interface Workshop {
-  /** A tmpfs. */
-  readonly bundles: string;
+  /** A tmpfs, for files that containers get. */
+  readonly files: string;
   readonly abilities: Abilities;
   readonly snapshots: Snapshotter;
   readonly runtimeFor: (container: { readonly terminal: boolean }) => ContainerRuntime;
@@ -63,7 +63,7 @@ export async function runRequest(
   const lowers = await workshop.lowersOf(request.layers);
   const views = await layersOfMounts(workshop, request);
   call.signal.throwIfAborted();
-  const bundle = join(workshop.bundles, call.key);
+  const files = join(workshop.files, call.key);
   const used: Snapshot[] = [];
   const use = (snapshot: Snapshot): Snapshot => {
     used.push(snapshot);
@@ -71,10 +71,10 @@ export async function runRequest(
   };
   const clearUp = (): void => {
     for (const snapshot of used) snapshots.remove(snapshot);
-    rmSync(bundle, { recursive: true, force: true });
+    rmSync(files, { recursive: true, force: true });
   };
   try {
-    mkdirSync(bundle, { mode: 0o700 });
+    mkdirSync(files, { mode: 0o700 });
     const devices = request.security === 'insecure';
     const snapshot = use(snapshots.prepare(call.key, lowers, { devices }));
     const mountLayers = (view: LayersView): string => {
@@ -82,14 +82,14 @@ export async function runRequest(
       const stack = views.get(view.layers)!;
       return use(view.readonly ? snapshots.view(key, stack) : snapshots.prepare(key, stack)).root;
     };
-    await using ssh = await openSshSockets(request, bundle);
+    await using ssh = await openSshSockets(request, files);
     const mounts = prepareMounts(request, {
-      ...{ bundle, mountLayers, searchPath: workshop.searchPath },
+      ...{ files, mountLayers, searchPath: workshop.searchPath },
       sshSockets: ssh.paths,
     });
     endMount();
     const endRun = measure('run');
-    const container = { request, call, bundle, root: snapshot.root, mounts };
+    const container = { request, call, files, root: snapshot.root, mounts };
     const exit = await runContainer(workshop, container);
     endRun();
     let layer: Layer | undefined;
@@ -131,13 +131,13 @@ async function layersOfMounts(
 interface Container {
   readonly request: ExecRequest;
   readonly call: RunCall;
-  readonly bundle: string;
+  readonly files: string;
   readonly root: string;
   readonly mounts: readonly PreparedMount[];
 }
 
 async function runContainer(workshop: Workshop, container: Container): Promise<ContainerExit> {
-  const { request, call, bundle, root, mounts } = container;
+  const { request, call, files, root, mounts } = container;
   const points: MountPoint[] = [
     ...['/proc', '/dev', '/sys', ...(request.shmSize === undefined ? [] : ['/dev/shm'])].map(
       (target) => ({ target, type: 'directory' as const }),
@@ -149,16 +149,15 @@ async function runContainer(workshop: Workshop, container: Container): Promise<C
   try {
     if (!isInside(request.cwd, points)) placeDirectory(root, request.cwd, request.user);
     const { rootless } = workshop.abilities;
-    const devices = rootless ? NO_DEVICES : makeDevices(join(bundle, 'dev'));
+    const devices = rootless ? NO_DEVICES : makeDevices(join(files, 'dev'));
     const { streams } = workshop;
     const size = terminalOf(request, streams);
     const spec = { ...specOf(request, root, mounts), devices, terminal: size };
     const terminal = size !== undefined;
     const runtime = workshop.runtimeFor({ terminal });
     const config = runtimeConfig(spec, workshop.abilities, runtime.filterOf);
-    writeFileSync(join(bundle, 'config.json'), config);
     cgroup = workshop.cgroupOf(request, call.key);
-    return await runtime.run(call.key, bundle, {
+    return await runtime.run(call.key, config, {
       ...{ ...call, terminal, io: containerIO(request, streams) },
       ...(cgroup === undefined ? {} : { cgroup }),
     });

@@ -7,6 +7,7 @@ export interface SnapshotChoice {
   readonly kind: 'overlay' | 'copy';
   readonly directory: string;
   readonly trash: string;
+  readonly roots?: string | undefined;
   readonly userXattr: boolean;
 }
 

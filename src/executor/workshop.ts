@@ -20,7 +20,7 @@ import type { StandardStreams } from './container-io.ts';
 import { mountCircumstances, remembered } from './host-facts.ts';
 import { copiedLowers, mountedLowers } from './lowers.ts';
 import type { Session } from './messages.ts';
-import { hideCgroups, mountPrivate } from './own-mounts.ts';
+import { hideCgroups, mountPrivate, shareMounts } from './own-mounts.ts';
 import type { ContainerRuntime, Workshop } from './run-request.ts';
 import { keptFilters } from './seccomp-filters.ts';
 import { openSnapshotter, overlayWorks, type SnapshotChoice } from './snapshots.ts';
@@ -54,9 +54,12 @@ export function openWorkshop(
   };
   hideCgroups(make(run, 'cgroup'));
   const { rootless } = abilities;
+  const roots = join(run, 'roots');
+  shareMounts(roots);
   const overlay = {
     directory: make(directory, 'snapshots'),
     trash: join(directory, 'trash'),
+    roots,
     userXattr: rootless,
   };
   const temp = make(directory, 'temp');
@@ -80,11 +83,13 @@ export function openWorkshop(
     if (upper !== undefined) adoptDirectory(layer, upper, mountable);
   };
   const kept = mountable.forms[0] === 'directory' ? { keep } : {};
+  const ahead = choice.kind === 'overlay';
+  const runtimes = openRuntimes(session, surroundings, { directory: run, ahead });
   return {
     ...files,
-    bundles: make(run, 'bundles'),
+    files: make(run, 'files'),
     abilities,
-    runtimeFor: openRuntimes(session, surroundings, run),
+    runtimeFor: runtimes.runtimeFor,
     commit: commitWith(workers, own, {
       store: openStore(home, { temp }),
       choice,
@@ -97,7 +102,10 @@ export function openWorkshop(
       cgroupParent
         ? createCgroup(cgroups, cgroupParent, `${basename(directory)}-${key}`)
         : undefined,
-    [Symbol.dispose]: () => umount(run, MNT_DETACH),
+    [Symbol.dispose]: () => {
+      runtimes[Symbol.dispose]();
+      umount(run, MNT_DETACH);
+    },
   };
 }
 
@@ -143,16 +151,23 @@ function commitWith(
   };
 }
 
-/** `directory` is in memory. @throws TsbuildError `USAGE`, `UNSUPPORTED_HOST` */
+interface RuntimePlaces {
+  /** In memory. */
+  readonly directory: string;
+  /** Whether root filesystems appear in the namespaces of processes that are started ahead, see `shareMounts`. */
+  readonly ahead: boolean;
+}
+
+/** @throws TsbuildError `USAGE`, `UNSUPPORTED_HOST` */
 function openRuntimes(
   { home, searchPath, runtime: wanted }: Session,
   { pidNamespace }: Surroundings,
-  directory: string,
-): Workshop['runtimeFor'] {
+  { directory, ahead }: RuntimePlaces,
+): Pick<Workshop, 'runtimeFor'> & Disposable {
   const open = ({ name, file }: RuntimeChoice): ContainerRuntime => {
     const state = join(directory, name);
     mkdirSync(state);
-    const options = { file, state, env: { PATH: searchPath }, pidNamespace };
+    const options = { file, state, env: { PATH: searchPath }, pidNamespace, ahead };
     return name === 'runc'
       ? createRunc(options)
       : { ...createCrun(options), filterOf: keptFilters(home, directory) };
@@ -161,5 +176,10 @@ function openRuntimes(
   const usual = open(choice);
   const other = chooseRuntime(searchPath, wanted, { terminal: true });
   const forTerminals = other.name === choice.name ? usual : open(other);
-  return ({ terminal }) => (terminal ? forTerminals : usual);
+  return {
+    runtimeFor: ({ terminal }) => (terminal ? forTerminals : usual),
+    [Symbol.dispose]: () => {
+      for (const runtime of new Set([usual, forTerminals])) runtime[Symbol.dispose]();
+    },
+  };
 }

@@ -1,35 +1,38 @@
 /**
  * A container as the child process of an OCI runtime's command line, which runc.ts and crun.ts share: each says how it
- * is called, and what it writes of the container.
+ * is called, and what it writes of the container. Where containers follow each other, as the steps of a build do, the process
+ * of the next one is started while one runs, see waiting-process.ts.
  */
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
-import { closeSync, readFileSync, rmSync } from 'node:fs';
-import { Socket } from 'node:net';
+import type { ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { join } from 'node:path';
-import type { Writable } from 'node:stream';
+import { basename, join } from 'node:path';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import type { PidNamespace } from '../host/pid-namespace.ts';
 import { descendants, kill, pidsOf } from '../host/process.ts';
-import { pipe } from '../host/syscalls.ts';
-import type { Cgroup } from './cgroup.ts';
 import type { ContainerExit, RunOptions, Runtime } from './runtime.ts';
+import { type Exit, type Stdio, startWaiting, type WaitingProcess } from './waiting-process.ts';
 
 export interface RuntimeProgramOptions {
   /** The program, see `findExecutable`. */
   readonly file: string;
-  /** Where it keeps its state: a tmpfs that goes with us. */
+  /** An existing directory for what it keeps of its containers: a tmpfs that goes with us. */
   readonly state: string;
   readonly env: Readonly<Record<string, string>>;
   /** Where it is born, if not in the namespace of this process. */
   readonly pidNamespace?: (() => Promise<PidNamespace>) | undefined;
+  /**
+   * Whether a process that was started before a root filesystem is mounted will see it. Its namespaces are copies of ours.
+   */
+  readonly ahead?: boolean;
 }
 
 /** What is the program's own. */
 export interface RuntimeProgram {
-  /** Before the command `run`. */
-  readonly globalArgs: readonly string[];
-  /** The first process of a container, by what the program keeps of it in a directory; it may not be there yet. */
+  /** Runs the container of which the config comes out of `CONFIG_FD`; its directory has room for a log and for state. */
+  readonly command: (file: string, directory: string) => readonly string[];
+  /** The first process of a container, by what the program keeps of it in its directory; it may not be there yet. */
   readonly readPid: (directory: string) => unknown;
   /**
    * What the last error in its log means, when a container did not start.
@@ -38,160 +41,160 @@ export interface RuntimeProgram {
   readonly startFailure: (problem: string) => ContainerExit;
 }
 
+/** Of both programs, before the command `run`. */
+export function usualArgs(directory: string): string[] {
+  return ['--root', join(directory, 'state'), '--log', logFile(directory), '--log-format', 'json'];
+}
+
+/** The last ones. A container's name is that of its directory. */
+export function containerArgs(directory: string): string[] {
+  return ['--bundle', directory, basename(directory)];
+}
+
+/** What the program keeps of the container. */
+export function stateFile(directory: string, name: string): string {
+  return join(directory, 'state', basename(directory), name);
+}
+
 /** How often a container that was told to die is looked at. */
 const KILL_INTERVAL = 20;
 /** After so many looks, the runtime itself is killed as well. */
 const KILL_PATIENCE = 100;
 
 export function createRuntime(program: RuntimeProgram, options: RuntimeProgramOptions): Runtime {
+  /** Directories of those that run, by id. */
+  const running = new Map<string, string>();
+  const start = starter(program, options);
+  const spares = createSpares(start);
   const killInit = (id: string, signal: NodeJS.Signals): boolean => {
-    const pid = initPid(program, join(options.state, id));
+    const directory = running.get(id);
+    const pid = directory === undefined ? undefined : initPid(program, directory);
     if (pid !== undefined) kill(pid, signal);
     return pid !== undefined;
   };
   return {
-    run: async (id, bundle, run) => {
+    run: async (id, config, run) => {
       const namespace = await options.pidNamespace?.();
       run.signal?.throwIfAborted();
-      const command = commandOf(program, options, bundle, id);
-      const { child, outputs } = start(command, { ...options, namespace }, run);
+      const stdio = { ...run.io, terminal: run.terminal === true };
+      const { waiting, directory } = spares.take(stdio) ?? start(namespace, stdio);
+      const { child } = waiting;
       const onAbort = (): void => killUntilGone(child);
-      run.signal?.addEventListener('abort', onAbort, { once: true });
       try {
+        running.set(id, directory);
+        run.signal?.addEventListener('abort', onAbort, { once: true });
+        child.once('exit', (_, signal) => {
+          // The container may live.
+          if (signal !== null) killInit(id, 'SIGKILL');
+        });
+        const outputs = [...waiting.outputs].map(([name, stream]) => pump(stream, name, run));
+        feed(child, stdio);
+        begin(waiting, config, run);
+        if (options.ahead) spares.prepare(namespace, stdio);
         // With the first process of its pid namespace, the kernel kills all others.
-        const exit = await ended(child, () => killInit(id, 'SIGKILL'));
+        const exit = await waiting.ended;
         // Killed with all others in there, which is more than the end of a container.
         if (exit[1] !== null) await namespace?.isThere();
         await Promise.all(outputs);
         run.signal?.throwIfAborted();
-        return exitOf(exit, () => readLog(bundle), program);
+        return exitOf(exit, () => readLog(directory), program);
       } finally {
         run.signal?.removeEventListener('abort', onAbort);
-        rmSync(join(options.state, id), { recursive: true, force: true });
+        running.delete(id);
+        rmSync(directory, { recursive: true, force: true });
       }
     },
     kill: killInit,
+    [Symbol.dispose]: () => spares[Symbol.dispose](),
   };
 }
 
-function commandOf(
-  program: RuntimeProgram,
-  options: RuntimeProgramOptions,
-  bundle: string,
-  id: string,
-): string[] {
-  return [
-    ...[options.file, ...program.globalArgs, '--root', options.state],
-    ...['--log', logFile(bundle), '--log-format', 'json'],
-    ...['run', '--bundle', bundle, id],
-  ];
+interface StartedRuntime {
+  readonly waiting: WaitingProcess;
+  /** Its own. */
+  readonly directory: string;
 }
 
-interface Started {
-  readonly child: ChildProcess;
-  /** Done when all that the container wrote has been handed over. */
-  readonly outputs: readonly Promise<void>[];
-}
+type Start = (namespace: PidNamespace | undefined, stdio: Stdio) => StartedRuntime;
 
-interface Birth {
-  readonly env: Readonly<Record<string, string>>;
-  readonly namespace: PidNamespace | undefined;
-}
-
-function start(command: readonly string[], { env, namespace }: Birth, run: RunOptions): Started {
-  const { stdin } = run.io;
-  const [file, ...args] = [
-    ...(run.cgroup === undefined ? [] : ['/bin/sh', '-c', GATE, 'sh']),
-    ...(namespace === undefined ? [] : namespace.command),
-    ...command,
-  ];
-  const input = typeof stdin === 'number' ? stdin : stdin === 'none' ? 'ignore' : 'pipe';
-  const outputs = (['stdout', 'stderr'] as const).map((name) => openOutput(name, run));
-  const options: SpawnOptions = {
-    env,
-    stdio: [
-      input,
-      ...outputs.map(({ writing }) => writing),
-      run.cgroup === undefined ? 'ignore' : 'pipe',
-    ],
-    // A terminal's Ctrl-C goes to its whole process group, and the runtime would pass it on once more. Only a container
-    // with a terminal of its own, for which the runtime reads ours, must stay in the group that may read.
-    detached: run.terminal !== true,
+function starter(program: RuntimeProgram, { file, state, env }: RuntimeProgramOptions): Start {
+  return (namespace, stdio) => {
+    // A clock that only goes forward names each container once.
+    const directory = join(state, process.hrtime.bigint().toString(36));
+    mkdirSync(directory);
+    const command = [...(namespace?.command ?? []), ...program.command(file, directory)];
+    return { directory, waiting: startWaiting({ command, env, namespace }, stdio) };
   };
-  const begin = () => spawn(file!, args, options);
-  const child = namespace === undefined ? begin() : namespace.enter(begin);
-  for (const { started } of outputs) started();
-  if (child.stdin !== null && typeof stdin === 'object') {
-    // The container may end, or close its stdin, before it has read everything.
-    stdin.pipe(child.stdin.on('error', () => stdin.unpipe()));
-    child.once('close', () => stdin.destroy());
-  }
-  if (run.cgroup !== undefined) letIn(child, run.cgroup);
-  return { child, outputs: outputs.map(({ ended: end }) => end) };
 }
 
-interface Output {
-  /** The descriptor that the container writes to. */
-  readonly writing: number;
-  /** To be called when the container has it. */
-  readonly started: () => void;
-  readonly ended: Promise<void>;
+/** The process of the next container, if it is one like those before: nobody reads its stdin, and its output is piped. */
+function createSpares(start: Start) {
+  let spare: StartedRuntime | undefined;
+  let isOpen = true;
+  const isUsual = ({ stdin, stdout, stderr, terminal }: Stdio): boolean =>
+    stdin === 'none' && stdout === 'pipe' && stderr === 'pipe' && !terminal;
+  const drop = (): void => {
+    if (spare === undefined) return;
+    spare.waiting.dismiss();
+    rmSync(spare.directory, { recursive: true, force: true });
+    spare = undefined;
+  };
+  return {
+    take: (stdio: Stdio): StartedRuntime | undefined => {
+      if (!isUsual(stdio)) return undefined;
+      if (spare?.waiting.isThere() === false) drop();
+      const taken = spare;
+      spare = undefined;
+      return taken;
+    },
+    /** Soon, but not now: the container that has just begun comes first. */
+    prepare: (namespace: PidNamespace | undefined, stdio: Stdio): void => {
+      if (!isUsual(stdio)) return;
+      setImmediate(() => {
+        if (!isOpen || spare !== undefined) return;
+        try {
+          spare = start(namespace, stdio);
+        } catch {
+          // The next container is told why.
+        }
+      });
+    },
+    [Symbol.dispose]: (): void => {
+      isOpen = false;
+      drop();
+    },
+  };
 }
 
-/** A pipe, unless there is a descriptor: what Node gives a child is a socket, for which /dev/stdout cannot be opened. */
-function openOutput(name: 'stdout' | 'stderr', run: RunOptions): Output {
-  const given = run.io[name];
-  if (given !== 'pipe') {
-    return { writing: given, started: () => {}, ended: Promise.resolve() };
-  }
-  const { reading, writing } = pipe();
-  const stream = new Socket({ fd: reading, readable: true, writable: false });
-  const ended = new Promise<void>((resolve) => stream.once('close', () => resolve()));
-  pump(stream, name, run);
-  return { writing, started: () => closeSync(writing), ended };
-}
-
-/** Waits until the process has been moved into its cgroup, and becomes the runtime. */
-const GATE = 'read -r go <&3 && exec "$@" 3<&-';
-
-/** A process that cannot be moved reads the end of its gate, and ends. */
-function letIn(child: ChildProcess, cgroup: Cgroup): void {
-  const gate = child.stdio.at(3) as Writable;
-  gate.on('error', () => {});
+/** Who cannot be let into its cgroup is not told what to run. */
+function begin(waiting: WaitingProcess, config: string, { cgroup }: RunOptions): void {
   try {
-    if (child.pid !== undefined) cgroup.join(child.pid);
-    gate.end('\n');
+    if (waiting.child.pid !== undefined) cgroup?.join(waiting.child.pid);
   } catch (error) {
-    gate.end();
+    waiting.dismiss();
     throw error;
   }
+  waiting.begin(config);
 }
 
-/** Hands bytes over, one piece at a time: a container that writes faster than they are taken has to wait. */
-function pump(stream: Socket, name: 'stdout' | 'stderr', run: RunOptions): void {
+function feed(child: ChildProcess, { stdin }: Stdio): void {
+  if (child.stdin === null || typeof stdin !== 'object') return;
+  // The container may end, or close its stdin, before it has read everything.
+  stdin.pipe(child.stdin.on('error', () => stdin.unpipe()));
+  child.once('close', () => stdin.destroy());
+}
+
+/**
+ * Hands bytes over, one piece at a time: a container that writes faster than they are taken has to wait. Done when there are
+ * no more.
+ */
+function pump(stream: Socket, name: 'stdout' | 'stderr', run: RunOptions): Promise<void> {
   stream.on('data', async (bytes: Buffer) => {
     stream.pause();
     await run.onOutput?.(name, bytes);
     stream.resume();
   });
-}
-
-type Exit = readonly [status: number | null, signal: NodeJS.Signals | null];
-
-/**
- * Waits for the end of the runtime. `onDeath` is called if it was killed, while the container may live.
- */
-async function ended(child: ChildProcess, onDeath: () => void): Promise<Exit> {
-  child.once('exit', (_, signal) => {
-    if (signal !== null) onDeath();
-  });
-  try {
-    return await new Promise<Exit>((resolve, reject) => {
-      child.once('error', reject).once('close', (...exit) => resolve(exit));
-    });
-  } catch (cause) {
-    throw new TsbuildError('EXECUTOR', `start ${child.spawnfile}`, { cause });
-  }
+  return new Promise((resolve) => stream.once('close', () => resolve()));
 }
 
 /**
@@ -248,18 +251,18 @@ function signalName(number: number): NodeJS.Signals | undefined {
   return found?.[0] as NodeJS.Signals | undefined;
 }
 
-function logFile(bundle: string): string {
-  return join(bundle, 'runtime.log');
+function logFile(directory: string): string {
+  return join(directory, 'runtime.log');
 }
 
 /**
  * The errors in the runtime's log: what made it give up. It has none when the container ran, however that ended; warnings it
  * may have, and crun writes some of them as plain text.
  */
-function readLog(bundle: string): string[] {
+function readLog(directory: string): string[] {
   let text: string;
   try {
-    text = readFileSync(logFile(bundle), 'utf8');
+    text = readFileSync(logFile(directory), 'utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw error;

@@ -4,11 +4,15 @@ import { basename, join } from 'node:path';
 import { errnoOf, TsbuildError } from '../errors.ts';
 import { MS_BIND, MS_RDONLY, MS_REMOUNT, mount } from '../host/syscalls.ts';
 import {
+  containerArgs,
   createRuntime,
   type RuntimeProgram,
   type RuntimeProgramOptions,
+  stateFile,
+  usualArgs,
 } from './container-process.ts';
 import { type ContainerExit, NOT_EXECUTABLE, NOT_FOUND, type Runtime } from './runtime.ts';
+import { CONFIG_FD } from './waiting-process.ts';
 
 export function createCrun(options: RuntimeProgramOptions): Runtime {
   // Where it makes, for a moment, a view of itself that a container cannot write to; otherwise in /tmp.
@@ -42,9 +46,12 @@ function readOnlyView(file: string, directory: string): string | undefined {
 }
 
 const CRUN: RuntimeProgram = {
-  globalArgs: ['--cgroup-manager=disabled'],
+  command: (file, directory) => [
+    ...[file, '--cgroup-manager=disabled', ...usualArgs(directory)],
+    ...['run', '--config', `/proc/self/fd/${CONFIG_FD}`, ...containerArgs(directory)],
+  ],
   // Written before the container's program starts.
-  readPid: (directory) => JSON.parse(readFileSync(join(directory, 'status'), 'utf8')).pid,
+  readPid: (directory) => JSON.parse(readFileSync(stateFile(directory, 'status'), 'utf8')).pid,
   startFailure: crunFailure,
 };
 

@@ -105,12 +105,13 @@ export interface RunOptions {
   readonly onOutput?: (stream: 'stdout' | 'stderr', bytes: Uint8Array) => Promise<void>;
 }
 
-export interface Runtime {
+/** Disposing of it ends what waits for a next container; none may run. */
+export interface Runtime extends Disposable {
   /**
-   * Runs the container of a bundle (a directory with config.json) to its end: afterwards no process of it lives.
+   * Runs the container that `config`, the text of a config.json, describes to its end: afterwards no process of it lives.
    * Rejects with `signal.reason` when aborted, then too. @throws TsbuildError `EXECUTOR` if the runtime itself failed
    */
-  run(id: string, bundle: string, options: RunOptions): Promise<ContainerExit>;
+  run(id: string, config: string, options: RunOptions): Promise<ContainerExit>;
   /** Sends a signal to the container's first process, and says whether there is one: not yet, or no more. */
   kill(id: string, signal: NodeJS.Signals): boolean;
 }

@@ -10,7 +10,7 @@ import { fsPath } from '../host/path-bytes.ts';
 import { readNames } from '../host/read-names.ts';
 import { MS_NODEV, MS_RDONLY, mount } from '../host/syscalls.ts';
 import { joinPath } from '../tree/file-tree.ts';
-import { bind, unmount } from './binds.ts';
+import { unmount } from './binds.ts';
 import { readDiskNode } from './disk-node.ts';
 import { isOpaque, isWhiteout } from './marks.ts';
 import type { Change, Snapshot, Snapshotter } from './snapshotter.ts';
@@ -21,6 +21,11 @@ export interface OverlayOptions {
   readonly directory: string;
   /** Where removed snapshots go, on the same disk. */
   readonly trash: string;
+  /**
+   * Where the snapshots are seen; each in its own directory otherwise. What is mounted there is so from the beginning as it
+   * stays, for whoever sees it in another mount namespace gets no flags later.
+   */
+  readonly roots?: string | undefined;
   /** Keep overlay's marks in `user.*` xattrs: what a user namespace may write. */
   readonly userXattr: boolean;
 }
@@ -36,12 +41,15 @@ export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
   const overlays = createOverlayMounts(options);
   const remove = (snapshot: Snapshot): void => {
     unmount(snapshot.root);
+    if (options.roots !== undefined) rmSync(snapshot.root, { recursive: true, force: true });
     discard(snapshot.directory, options.trash);
   };
   const create = (key: string, mountAt: (snapshot: Snapshot) => void): Snapshot => {
     const directory = join(options.directory, key);
-    const snapshot = { key, directory, root: join(directory, 'root') };
-    mkdirSync(snapshot.root, { recursive: true });
+    const root = options.roots === undefined ? join(directory, 'root') : join(options.roots, key);
+    const snapshot = { key, directory, root };
+    mkdirSync(directory);
+    mkdirSync(root);
     try {
       mountAt(snapshot);
       return snapshot;
@@ -55,17 +63,11 @@ export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
     prepare: (key, lowers, { devices = false } = {}) =>
       create(key, (snapshot) => {
         for (const name of ['upper', 'work']) mkdirSync(join(snapshot.directory, name));
-        const flags = devices ? 0 : MS_NODEV;
-        if (lowers.length === 0) bind(join(snapshot.directory, 'upper'), snapshot.root, flags);
-        else overlays.mount(snapshot, withoutRepeats(lowers), flags, true);
+        overlays.mount(snapshot, withoutRepeats(lowers), devices ? 0 : MS_NODEV, true);
       }),
     view: (key, lowers) =>
       create(key, (snapshot) => {
-        const flags = MS_NODEV | MS_RDONLY;
-        const [first = snapshot.root, ...others] = withoutRepeats(lowers);
-        // Without an upper directory, overlayfs wants two lower ones.
-        if (others.length === 0) bind(first, snapshot.root, flags);
-        else overlays.mount(snapshot, [first, ...others], flags, false);
+        overlays.mount(snapshot, withoutRepeats(lowers), MS_NODEV | MS_RDONLY, false);
       }),
     changes: (snapshot) => ({
       paths: listUpper(join(snapshot.directory, 'upper'), '', lstatMany(), []),
@@ -120,11 +122,19 @@ function createOverlayMounts(options: OverlayOptions) {
     links.set(lower, name);
     return name;
   };
+  const empty = (number: number): string => {
+    const name = `empty-${number}`;
+    mkdirSync(join(directory, name), { recursive: true });
+    return name;
+  };
   return {
     mount(snapshot: Snapshot, lowers: readonly string[], flags: number, writable: boolean): void {
       if (lowers.length > MAX_LOWERS) throw tooManyLayers(lowers.length);
+      const names = lowers.map(link);
+      // Overlayfs wants a lower directory, and without an upper one, two.
+      while (names.length < (writable ? 1 : 2)) names.unshift(empty(names.length));
       const data = [
-        `lowerdir=${lowers.map(link).reverse().join(':')}`,
+        `lowerdir=${names.reverse().join(':')}`,
         ...(writable ? [`upperdir=../${snapshot.key}/upper,workdir=../${snapshot.key}/work`] : []),
         // Each of these would mark files in ways that only this very stack of layers can read.
         ...(options.userXattr ? ['userxattr'] : ['index=off', 'redirect_dir=off', 'metacopy=off']),
@@ -134,7 +144,7 @@ function createOverlayMounts(options: OverlayOptions) {
       const before = process.cwd();
       try {
         process.chdir(directory);
-        mount('overlay', `../${snapshot.key}/root`, 'overlay', flags, data.join(','));
+        mount('overlay', snapshot.root, 'overlay', flags, data.join(','));
       } catch (cause) {
         const what = `mount an overlay of ${lowers.length} layers`;
         throw new TsbuildError('EXECUTOR', `${what}: ${(cause as Error).message}`, { cause });

@@ -1,8 +1,9 @@
 /** What every runtime owes. Each implementation's test calls this, in a mount namespace of its own. */
-import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readAbilities } from '../../src/runtime/abilities.ts';
 import { makeDevices } from '../../src/runtime/devices.ts';
 import type { ContainerExit, RunOptions, Runtime } from '../../src/runtime/runtime.ts';
@@ -10,8 +11,11 @@ import { runtimeConfig } from '../../src/runtime/spec.ts';
 import { processesWith, untilNone } from '../helpers/processes.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 
-export function runtimeContract(name: string, create: (state: string) => Runtime): void {
-  const setUp = () => {
+export function runtimeContract(
+  name: string,
+  create: (options: { readonly state: string; readonly ahead: boolean }) => Runtime,
+): void {
+  const setUp = (ahead = false) => {
     const home = tempDirectory();
     const root = join(home, 'root');
     for (const path of ['bin', 'dev', 'proc', 'sys'])
@@ -21,13 +25,12 @@ export function runtimeContract(name: string, create: (state: string) => Runtime
       symlinkSync('busybox', join(root, 'bin', applet));
     const devices = makeDevices(join(home, 'devices'));
     mkdirSync(join(home, 'state'));
-    const runtime = create(join(home, 'state'));
+    const runtime = create({ state: join(home, 'state'), ahead });
+    onTestFinished(() => runtime[Symbol.dispose]());
     let runs = 0;
     const start = (args: readonly string[], more: Partial<RunOptions> = {}) => {
       runs += 1;
       const id = `run-${runs}`;
-      const bundle = join(home, id);
-      mkdirSync(bundle);
       const config = runtimeConfig(
         {
           ...{ root, readonlyRoot: true, args, cwd: '/', hostname: 'box', network: 'none' },
@@ -38,13 +41,12 @@ export function runtimeContract(name: string, create: (state: string) => Runtime
         },
         readAbilities(),
       );
-      writeFileSync(join(bundle, 'config.json'), config);
       const output = { stdout: '', stderr: '' };
       const onOutput = async (stream: 'stdout' | 'stderr', bytes: Uint8Array): Promise<void> => {
         output[stream] += Buffer.from(bytes).toString();
       };
       const io = { stdin: 'none', stdout: 'pipe', stderr: 'pipe' } as const;
-      const exit: Promise<ContainerExit> = runtime.run(id, bundle, { io, onOutput, ...more });
+      const exit: Promise<ContainerExit> = runtime.run(id, config, { io, onOutput, ...more });
       return { id, exit, output };
     };
     return { runtime, start, home };
@@ -115,9 +117,8 @@ export function runtimeContract(name: string, create: (state: string) => Runtime
 
     it('leaves no state behind', async () => {
       const { start, home } = setUp();
-      const { id, exit } = start(['true']);
-      await exit;
-      expect(existsSync(join(home, 'state', id))).toBe(false);
+      await start(['true']).exit;
+      expect(readdirSync(join(home, 'state'))).toEqual([]);
       await untilNone(() => processesWith(`MARK=${home}`));
     });
 
@@ -137,6 +138,78 @@ export function runtimeContract(name: string, create: (state: string) => Runtime
       });
       await expect(exit).rejects.toThrow('no room');
       expect(output.stdout).toBe('');
+    });
+  });
+
+  describe(`${name} as a runtime that starts a process ahead`, () => {
+    const setUpWaiting = async () => {
+      const parts = setUp(true);
+      const waiting = () => processesWith(join(parts.home, 'state'));
+      await parts.start(['true']).exit;
+      await expect.poll(waiting).toHaveLength(1);
+      return { ...parts, waiting };
+    };
+
+    it('runs each next container in the one that waits, and no other', async () => {
+      const { start, waiting, home } = await setUpWaiting();
+      for (const word of ['one', 'two']) {
+        const [{ pid } = {}] = waiting();
+        const { exit, output } = start(sh(`echo ${word}; sleep 0.2; exit 3`));
+        await expect.poll(() => output.stdout).toBe(`${word}\n`);
+        expect(waiting().map((each) => each.pid)).toContain(pid);
+        expect(await exit).toEqual({ exitCode: 3 });
+        expect(waiting().map((each) => each.pid)).not.toContain(pid);
+        expect(readdirSync(join(home, 'state'))).toHaveLength(1);
+      }
+    });
+
+    it('runs containers side by side, and knows them apart', async () => {
+      const { runtime, start } = await setUpWaiting();
+      const runs = ['a', 'b', 'c'].map((word) => start(sh(`echo ${word}; exec sleep 600`)));
+      for (const { output } of runs) await expect.poll(() => output.stdout).not.toBe('');
+      expect(runs.map(({ output }) => output.stdout)).toEqual(['a\n', 'b\n', 'c\n']);
+      runtime.kill(runs[1]!.id, 'SIGKILL');
+      expect(await runs[1]!.exit).toMatchObject({ exitCode: 137 });
+      for (const { id, exit } of [runs[0]!, runs[2]!]) {
+        runtime.kill(id, 'SIGTERM');
+        runtime.kill(id, 'SIGKILL');
+        expect(await exit).toMatchObject({ exitCode: 137 });
+      }
+    });
+
+    it('needs none that waits, and can lose it', async () => {
+      const { start, waiting } = await setUpWaiting();
+      for (const { pid } of waiting()) process.kill(pid, 'SIGKILL');
+      await untilNone(waiting);
+      // It is heard of soon.
+      await setTimeout(20);
+      const { exit, output } = start(sh('echo fine'));
+      expect(await exit).toEqual({ exitCode: 0 });
+      expect(output.stdout).toBe('fine\n');
+    });
+
+    it('leaves it to those that are like the one before', async () => {
+      const { start, waiting } = await setUpWaiting();
+      const [{ pid } = {}] = waiting();
+      const io = { stdin: Readable.from(['to be read']), stdout: 'pipe', stderr: 'pipe' } as const;
+      const { exit, output } = start(['cat'], { io });
+      await exit;
+      expect(output.stdout).toBe('to be read');
+      expect(waiting().map((each) => each.pid)).toEqual([pid]);
+    });
+
+    it('tells it more than a pipe holds', async () => {
+      const { start } = await setUpWaiting();
+      const { exit, output } = start(sh(`echo done; : ${'x'.repeat(100_000)}`));
+      expect(await exit).toEqual({ exitCode: 0 });
+      expect(output.stdout).toBe('done\n');
+    });
+
+    it('ends it when it is disposed of', async () => {
+      const { runtime, waiting, home } = await setUpWaiting();
+      runtime[Symbol.dispose]();
+      await untilNone(waiting);
+      expect(readdirSync(join(home, 'state'))).toEqual([]);
     });
   });
 }

@@ -1,28 +1,25 @@
 /** What a runtime's log and status mean, told by a program that plays the runtime; crun.test.ts and runc.test.ts run real ones. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { createRuntime } from '../../src/runtime/container-process.ts';
+import { createRuntime, usualArgs } from '../../src/runtime/container-process.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 
 /** Runs a program that writes a log and ends with a status. */
 function runWith(log: string, status: number) {
   const home = tempDirectory();
-  const bundle = join(home, 'bundle');
-  mkdirSync(bundle);
   writeFileSync(join(home, 'log'), log);
-  const script = join(home, 'script');
-  writeFileSync(script, `cat ${join(home, 'log')} > "$4"; exit ${status}`);
-  const runtime = createRuntime(
+  const script = `cat ${join(home, 'log')} > "$4"; exit ${status}`;
+  using runtime = createRuntime(
     {
-      globalArgs: [script],
+      command: (file, directory) => [file, '-c', script, 'sh', ...usualArgs(directory)],
       readPid: () => undefined,
       startFailure: (reason) => ({ exitCode: 127, reason }),
     },
     { file: '/bin/sh', state: home, env: { PATH: process.env.PATH! } },
   );
   const io = { stdin: 'none', stdout: 'pipe', stderr: 'pipe' } as const;
-  return runtime.run('id', bundle, { io });
+  return runtime.run('id', '{}', { io });
 }
 
 test.each([

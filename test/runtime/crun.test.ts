@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { hideCgroups } from '../../src/executor/own-mounts.ts';
-import { umount } from '../../src/host/syscalls.ts';
+import { MNT_DETACH, umount } from '../../src/host/syscalls.ts';
 import { createCrun, crunFailure } from '../../src/runtime/crun.ts';
 import { runtimeContract } from '../contract/runtime.ts';
+import { tempDirectory } from '../helpers/temp-directory.ts';
 import { enterPrivateMounts } from '../layer/private-mounts.ts';
 
 enterPrivateMounts();
@@ -19,10 +20,10 @@ beforeAll(() => {
   rmdirSync(scratch);
 });
 
-runtimeContract('crun', (state) => {
+runtimeContract('crun', ({ state, ahead }) => {
   // Goes with the mount namespace of the executor otherwise.
-  onTestFinished(() => umount(`${state}.program/crun`));
-  return createCrun({ file: '/usr/bin/crun', state, env });
+  onTestFinished(() => umount(`${state}.program/crun`, MNT_DETACH));
+  return createCrun({ file: '/usr/bin/crun', state, env, ahead });
 });
 
 describe('a container that did not start', () => {
@@ -51,5 +52,14 @@ describe('a container that did not start', () => {
   it('for any other reason is an error', () => {
     const problem = 'mount `proc` to `proc`: Operation not permitted';
     expect(() => crunFailure(problem)).toThrow(`start the container: ${problem}`);
+  });
+});
+
+it('that is not there is an error that names it', async () => {
+  using crun = createCrun({ file: '/no/crun', state: tempDirectory(), env });
+  const io = { stdin: 'none', stdout: 'pipe', stderr: 'pipe' } as const;
+  await expect(crun.run('x', '{}', { io })).rejects.toMatchObject({
+    code: 'EXECUTOR',
+    message: 'start /no/crun',
   });
 });

@@ -1,27 +1,80 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { shareMounts } from '../../src/executor/own-mounts.ts';
 import { MNT_DETACH, mount, umount } from '../../src/host/syscalls.ts';
 import { prepareMountable } from '../../src/layer/mountable.ts';
+import { lockedFlags } from '../../src/runtime/mounts.ts';
 import { createOverlaySnapshotter, probeOverlay } from '../../src/snapshot/overlay.ts';
-import { snapshotterContract } from '../contract/snapshotter.ts';
+import { type SnapshotterInTest, snapshotterContract } from '../contract/snapshotter.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 import { enterPrivateMounts } from '../layer/private-mounts.ts';
 
 enterPrivateMounts();
 
+const inDirectories: SnapshotterInTest['lowerOf'] = ({ home }, layer) =>
+  prepareMountable(layer, { home, forms: ['directory'], rootless: false }).lower;
+
 snapshotterContract('overlayfs', (places) => ({
   snapshots: createOverlaySnapshotter({ ...places, userXattr: false }),
-  lowerOf: ({ home }, layer) =>
-    prepareMountable(layer, { home, forms: ['directory'], rootless: false }).lower,
+  lowerOf: inDirectories,
 }));
 
-describe('overlayfs', () => {
-  const placesIn = (home: string) => {
-    const places = { directory: join(home, 'snapshots'), trash: join(home, 'trash') };
-    mkdirSync(places.directory);
-    return { ...places, userXattr: false };
+snapshotterContract('overlayfs, seen elsewhere,', (places) => {
+  const roots = tempDirectory();
+  return {
+    snapshots: createOverlaySnapshotter({ ...places, roots, userXattr: false }),
+    lowerOf: inDirectories,
   };
+});
+
+function placesIn(home: string) {
+  const places = { directory: join(home, 'snapshots'), trash: join(home, 'trash') };
+  mkdirSync(places.directory);
+  return { ...places, userXattr: false };
+}
+
+/** A process that has been in a mount namespace of its own since before. */
+function inOtherMounts() {
+  const args = ['--mount', '--propagation', 'slave', '--', 'sh', '-c', 'echo; read -r _'];
+  const child = spawn('unshare', args, { stdio: 'pipe' });
+  return {
+    started: once(child.stdout, 'data'),
+    mounts: () => readFileSync(`/proc/${child.pid}/mountinfo`, 'utf8'),
+    [Symbol.dispose]: () => void child.kill('SIGKILL'),
+  };
+}
+
+describe('overlayfs', () => {
+  it.each([
+    ['nothing', 0, ['nodev'], 'prepare'],
+    ['a layer', 1, ['nodev'], 'prepare'],
+    ['nothing', 0, ['ro', 'nodev'], 'view'],
+    ['a layer', 1, ['ro', 'nodev'], 'view'],
+  ] as const)(
+    'shows a root of %s (%i) in other namespaces as %j',
+    async (_, count, flags, kind) => {
+      const home = tempDirectory();
+      const roots = join(home, 'roots');
+      shareMounts(roots);
+      onTestFinished(() => umount(roots, MNT_DETACH));
+      const lower = join(home, 'lower');
+      mkdirSync(lower);
+      const snapshots = createOverlaySnapshotter({ ...placesIn(home), roots });
+      using other = inOtherMounts();
+      await other.started;
+      const snapshot = snapshots[kind]('s', [lower].slice(0, count));
+      expect(other.mounts()).toContain(snapshot.root);
+      expect(lockedFlags(snapshot.root, other.mounts())).toEqual(
+        expect.arrayContaining([...flags]),
+      );
+      snapshots.remove(snapshot);
+      expect(other.mounts()).not.toContain(snapshot.root);
+      expect(readdirSync(roots)).toEqual([]);
+    },
+  );
 
   it('stacks as many layers as Linux allows, and says so of more', () => {
     const home = tempDirectory();
