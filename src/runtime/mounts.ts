@@ -9,6 +9,7 @@ import type { Abilities, ContainerSpec, RuntimeMount } from './runtime.ts';
 export function standardMounts(spec: ContainerSpec, abilities: Abilities): RuntimeMount[] {
   const insecure = spec.security === 'insecure';
   return [
+    rootAsItIs(spec),
     fresh('/proc', 'proc', ['nosuid', 'noexec', 'nodev']),
     fresh('/dev', 'tmpfs', [
       'nosuid',
@@ -82,6 +83,19 @@ function fresh(
   source = type,
 ): RuntimeMount {
   return { destination, type, source, options };
+}
+
+/**
+ * crun binds the root to itself without the flags that it was mounted with, and makes it read-only without them, too: devices
+ * that a container makes by mknod(2), or that its image holds, would open. So it is told as a mount what the root is like; it
+ * refuses to mount at `/`, but not at this name for it.
+ */
+function rootAsItIs({ root, readonlyRoot, security }: ContainerSpec): RuntimeMount {
+  const options = [
+    ...['bind', 'remount', readonlyRoot ? 'ro' : 'rw'],
+    ...(security === 'insecure' ? [] : ['nodev']),
+  ];
+  return { destination: '/.', type: 'bind', source: root, options };
 }
 
 function bindDevice([destination, source]: readonly [string, string]): RuntimeMount {

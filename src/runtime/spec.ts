@@ -24,7 +24,8 @@ export function runtimeConfig(
   const config = {
     ociVersion: '1.0.2',
     process: processOf(spec, capabilities),
-    root: { path: spec.root, readonly: spec.readonlyRoot },
+    // Whether it is read-only, its mount says.
+    root: { path: spec.root },
     hostname: spec.hostname,
     mounts: [...standardMounts(spec, abilities), ...spec.mounts],
     linux: { namespaces: namespacesOf(spec, abilities), ...sandbox.linux },

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { textNode } from '../helpers/busybox.ts';
 import { shell, type TestBuilder, type TestHome, testHome, USERS } from '../helpers/executor.ts';
 
 describe.each(USERS)('an executor of %s', (user) => {
@@ -194,6 +195,19 @@ describe.each(USERS)('an executor of %s', (user) => {
         security: 'insecure',
       });
       expect(text).toBe('Seccomp:\t0\nyes\n');
+    });
+
+    it.each([false, true])('from devices that are not its own (root read-only: %s)', async (ro) => {
+      const device = { ...textNode(''), type: 'char', device: { major: 1, minor: 5 } } as const;
+      const layers = [home.base, home.layer([{ path: 'zero', node: device }])];
+      const script = ro ? '' : 'mknod /made c 1 5 2>/dev/null || :;';
+      const text = await output({
+        ...{ layers, readonlyRootfs: ro },
+        ...shell(
+          `${script} for n in /zero /made; do head -c 1 $n >/dev/null 2>&1 && echo $n; done; :`,
+        ),
+      });
+      expect(text).toBe('');
     });
 
     it('which changes no device node of the host’s', async () => {
