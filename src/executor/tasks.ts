@@ -14,7 +14,7 @@ import { type Mountable, type MountableOptions, prepareMountable } from '../laye
 import { overlayTop, stackTree } from '../layer/stack.ts';
 import { writeLayer } from '../layer/write.ts';
 import { writeLayerParts } from '../layer/write-parts.ts';
-import type { Snapshot } from '../snapshot/snapshotter.ts';
+import type { Changes, Snapshot } from '../snapshot/snapshotter.ts';
 import { openSnapshotter, type SnapshotChoice } from './snapshots.ts';
 
 export interface LowerTask {
@@ -37,6 +37,8 @@ export interface TopTask {
 export interface CommitTask {
   readonly snapshots: SnapshotChoice;
   readonly snapshot: Snapshot;
+  /** Of the snapshot, if they are known. */
+  readonly changes?: Changes | undefined;
   readonly parents: readonly Layer[];
   readonly options: DiffOptions;
   /** Whether what was changed may be removed while it is read; some may remain. */
@@ -77,7 +79,7 @@ export function executorTasks(fillers: () => Workers) {
     /** {@link CommitTask} to `WrittenLayer`, or `undefined` if nothing changed. */
     'executor.commit': async (task: CommitTask) => {
       const { snapshots, snapshot, parents, options, consume } = task;
-      const changes = openSnapshotter(snapshots).changes(snapshot);
+      const changes = task.changes ?? openSnapshotter(snapshots).changes(snapshot);
       const inputs = diffChanges(changes, stackTree(parents, read), options.sourceDateEpoch);
       if (inputs.length === 0) return undefined;
       if (bytesOf(inputs) < LARGE) return writeLayer(inputs, options);

@@ -137,8 +137,9 @@ function commitWith(
     const consume = keep === undefined;
     const task: CommitTask = { snapshots: choice, snapshot, parents, options, consume };
     try {
-      const written = snapshots.isSmall(snapshot)
-        ? await own['executor.commit'](task)
+      const changes = snapshots.smallChanges(snapshot);
+      const written = changes
+        ? await own['executor.commit']({ ...task, changes })
         : await commitMuch(task, signal);
       if (written === undefined) return undefined;
       const layer = adoptLayer(store, written);

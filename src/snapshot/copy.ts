@@ -42,7 +42,7 @@ export function createCopySnapshotter(options: CopyOptions): Snapshotter {
         complete: true,
       };
     },
-    isSmall: () => false,
+    smallChanges: () => undefined,
     take: () => undefined,
     remove: (snapshot) => {
       unmount(snapshot.root);

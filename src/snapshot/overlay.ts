@@ -2,18 +2,17 @@
  * Snapshots on overlayfs: the layers are its lower directories and all writes land in an upper one.
  * https://docs.kernel.org/filesystems/overlayfs.html
  */
-import { lstatSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { TsbuildError } from '../errors.ts';
 import { type Lstat, lstatMany } from '../host/lstat.ts';
-import { fsPath } from '../host/path-bytes.ts';
 import { readNames } from '../host/read-names.ts';
 import { MS_NODEV, MS_RDONLY, mount } from '../host/syscalls.ts';
 import { joinPath } from '../tree/file-tree.ts';
 import { unmount } from './binds.ts';
 import { readDiskNode } from './disk-node.ts';
 import { isOpaque, isWhiteout } from './marks.ts';
-import type { Change, Snapshot, Snapshotter } from './snapshotter.ts';
+import type { Change, Changes, Snapshot, Snapshotter } from './snapshotter.ts';
 import { discard } from './trash.ts';
 
 export interface OverlayOptions {
@@ -69,12 +68,8 @@ export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
       create(key, (snapshot) => {
         overlays.mount(snapshot, withoutRepeats(lowers), MS_NODEV | MS_RDONLY, false);
       }),
-    changes: (snapshot) => ({
-      paths: listUpper(join(snapshot.directory, 'upper'), '', lstatMany(), []),
-      complete: false,
-    }),
-    isSmall: (snapshot) =>
-      fits(join(snapshot.directory, 'upper'), { files: SMALL_FILES, bytes: SMALL_BYTES }),
+    changes: (snapshot) => listUpper(snapshot, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)!,
+    smallChanges: (snapshot) => listUpper(snapshot, SMALL_FILES, SMALL_BYTES),
     take: (snapshot) => {
       unmount(snapshot.root);
       return join(snapshot.directory, 'upper');
@@ -163,29 +158,39 @@ function tooManyLayers(count: number): TsbuildError {
   );
 }
 
-/** Takes what lies in a directory from `budget`, as long as there is some. */
-function fits(directory: string, budget: { files: number; bytes: number }): boolean {
-  return readNames(directory).every((name) => {
-    const file = `${directory}/${name}`;
-    const stat = lstatSync(fsPath(file));
-    budget.files -= 1;
-    if (stat.isFile()) budget.bytes -= stat.size;
-    return budget.files >= 0 && budget.bytes >= 0 && (!stat.isDirectory() || fits(file, budget));
-  });
+/** What was written, if it is not more than that. */
+function listUpper(snapshot: Snapshot, files: number, bytes: number): Changes | undefined {
+  const upper = join(snapshot.directory, 'upper');
+  const listing: Listing = { upper, lstat: lstatMany(), paths: [], files, bytes };
+  return listDirectory(listing, '') ? { paths: listing.paths, complete: false } : undefined;
 }
 
-function listUpper(upper: string, directory: string, lstat: Lstat, found: Change[]): Change[] {
+interface Listing {
+  readonly upper: string;
+  readonly lstat: Lstat;
+  readonly paths: Change[];
+  /** How much more may come. */
+  files: number;
+  bytes: number;
+}
+
+/** Whether it was listed to its end. */
+function listDirectory(listing: Listing, directory: string): boolean {
+  const { upper, lstat, paths } = listing;
   for (const name of readNames(`${upper}/${directory}`)) {
     const path = joinPath(directory, name);
     const file = `${upper}/${path}`;
     const node = readDiskNode(file, lstat);
     if (node === undefined) continue;
-    if (isWhiteout(node)) found.push({ path, whiteout: true });
-    else if (node.type !== 'directory') found.push({ path, node });
+    listing.files -= 1;
+    listing.bytes -= node.size;
+    if (listing.files < 0 || listing.bytes < 0) return false;
+    if (isWhiteout(node)) paths.push({ path, whiteout: true });
+    else if (node.type !== 'directory') paths.push({ path, node });
     else {
-      found.push(isOpaque(file) ? { path, node, opaque: true } : { path, node });
-      listUpper(upper, path, lstat, found);
+      paths.push(isOpaque(file) ? { path, node, opaque: true } : { path, node });
+      if (!listDirectory(listing, path)) return false;
     }
   }
-  return found;
+  return true;
 }

@@ -62,8 +62,8 @@ export interface Snapshotter {
    * last until `remove`.
    */
   changes(snapshot: Snapshot): Changes;
-  /** Whether little was written, so that looking at it takes no time to speak of. */
-  isSmall(snapshot: Snapshot): boolean;
+  /** {@link changes} if they are few and small, so that a layer of them takes no time to speak of. */
+  smallChanges(snapshot: Snapshot): Changes | undefined;
   /**
    * Where what was written lies as a directory in overlay's language, if it does. The snapshot is unmounted: its changes can
    * still be looked at, until the directory is moved away; then only `remove` is left to be called.

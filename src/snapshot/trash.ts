@@ -1,5 +1,5 @@
 /** Directories that nobody needs any more: removed at once, or moved aside and removed when there is time. */
-import { lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, renameSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../errors.ts';
 import { fsPath } from '../host/path-bytes.ts';
@@ -10,10 +10,7 @@ const FEW = 100;
 
 /** `trash` is on the same filesystem. What does not exist is gone already. */
 export function discard(path: string, trash: string): void {
-  if (hasFew(path)) {
-    rmSync(path, { recursive: true, force: true });
-    return;
-  }
+  if (removed(path, { files: FEW })) return;
   mkdirSync(trash, { recursive: true });
   try {
     renameSync(path, freeName(trash));
@@ -22,24 +19,32 @@ export function discard(path: string, trash: string): void {
   }
 }
 
-function hasFew(path: string): boolean {
-  let left = FEW;
-  const visit = (directory: string): boolean =>
-    readNames(directory).every((name) => {
-      left -= 1;
-      const file = `${directory}/${name}`;
-      return left >= 0 && (!isDirectory(file) || visit(file));
-    });
+/** Whether a directory is gone now, with all in it: as much is removed as `budget` allows. Node's own way asks twice as much. */
+function removed(directory: string, budget: { files: number }): boolean {
   try {
-    return visit(path);
+    for (const name of readNames(directory)) {
+      budget.files -= 1;
+      if (budget.files < 0) return false;
+      const file = `${directory}/${name}`;
+      if (!unlinked(file) && !removed(file, budget)) return false;
+    }
+    rmdirSync(fsPath(directory));
+    return true;
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return false;
   }
 }
 
-function isDirectory(file: string): boolean {
-  return lstatSync(fsPath(file)).isDirectory();
+/** False for a directory. */
+function unlinked(file: string): boolean {
+  try {
+    unlinkSync(fsPath(file));
+    return true;
+  } catch (error) {
+    if (errnoOf(error) !== 'EISDIR') throw error;
+    return false;
+  }
 }
 
 /** A clock that only goes forward names each thing once. */
