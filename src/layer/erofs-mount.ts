@@ -34,7 +34,7 @@ export interface ErofsOptions {
   /** Existing; each layer is mounted in a directory below. */
   readonly mounts: string;
   readonly backing: ErofsBacking;
-  /** For images that are not worth keeping: this executor's own, on a disk. */
+  /** For images in the making, and those that are not worth keeping: this executor's own, on the disk of the store. */
   readonly temp?: string | undefined;
 }
 
@@ -46,7 +46,7 @@ export function mountErofs(layer: Layer, { store, mounts, backing, temp }: Erofs
   const image =
     temp !== undefined && layer.size < SMALL
       ? makeImage(layer, join(temp, `${name}.erofs`))
-      : prepareImage(layer, store);
+      : prepareImage(layer, store, temp);
   mkdirSync(target);
   try {
     mountImage({ image, tar: layer.tar, target, backing });
@@ -89,17 +89,17 @@ function makeImage(layer: Layer, file: string): string {
   }
 }
 
-function prepareImage(layer: Layer, store: Store): string {
+function prepareImage(layer: Layer, store: Store, temp: string | undefined): string {
   const file = imageOf(layer, store);
   if (isUsable(file)) return file;
-  const tempDirectory = store.tempDir();
+  const tempDirectory = temp ?? store.tempDir();
   try {
     writeFileAtomic(file, erofsImage(layer, readColumns(layer)), { tempDirectory });
     return file;
   } catch (error) {
     throw diskError(error, `write ${file}`);
   } finally {
-    rmSync(tempDirectory, { recursive: true, force: true });
+    if (temp === undefined) rmSync(tempDirectory, { recursive: true, force: true });
   }
 }
 

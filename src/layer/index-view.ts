@@ -24,6 +24,8 @@ class IndexView implements LayerView {
   readonly #tar: string;
   readonly #inodePrefix: string;
   #entries: ReadonlyMap<string, LayerEntry> | undefined;
+  /** Each step of a build asks, of all layers below it. */
+  readonly #paths = new Map<'implicit' | 'whiteout', readonly string[]>();
 
   constructor(columns: Columns, layer: Layer) {
     this.#columns = columns;
@@ -69,8 +71,16 @@ class IndexView implements LayerView {
   }
 
   pathsOf(kind: 'implicit' | 'whiteout'): readonly string[] {
+    let paths = this.#paths.get(kind);
+    if (paths === undefined) {
+      paths = this.#findPaths(KINDS.indexOf(kind));
+      this.#paths.set(kind, paths);
+    }
+    return paths;
+  }
+
+  #findPaths(code: number): string[] {
     const { count, kind: kinds } = this.#columns;
-    const code = KINDS.indexOf(kind);
     const paths: string[] = [];
     for (let record = 1; record < count; record += 1) {
       if (kinds[record] === code) paths.push(pathOf(this.#columns, record));
