@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { readAbilities } from '../../src/runtime/abilities.ts';
 import { makeDevices } from '../../src/runtime/devices.ts';
@@ -71,7 +71,7 @@ export function runtimeContract(
       let taken = 0;
       const onOutput = async (_: string, bytes: Uint8Array): Promise<void> => {
         taken += bytes.length;
-        await new Promise((resolve) => setImmediate(resolve));
+        await setImmediate();
       };
       const { exit } = setUp().start(sh('cat /bin/busybox /bin/busybox'), { onOutput });
       await exit;
@@ -181,8 +181,9 @@ export function runtimeContract(
       const { start, waiting } = await setUpWaiting();
       for (const { pid } of waiting()) process.kill(pid, 'SIGKILL');
       await untilNone(waiting);
-      // It is heard of soon.
+      // It is heard of soon, when all that has come meanwhile is looked at.
       await setTimeout(20);
+      await setImmediate();
       const { exit, output } = start(sh('echo fine'));
       expect(await exit).toEqual({ exitCode: 0 });
       expect(output.stdout).toBe('fine\n');
