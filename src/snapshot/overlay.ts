@@ -2,9 +2,9 @@
  * Snapshots on overlayfs: the layers are its lower directories and all writes land in an upper one.
  * https://docs.kernel.org/filesystems/overlayfs.html
  */
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, rmdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { TsbuildError } from '../errors.ts';
+import { errnoOf, TsbuildError } from '../errors.ts';
 import { type Lstat, lstatMany } from '../host/lstat.ts';
 import { readNames } from '../host/read-names.ts';
 import { MS_NODEV, MS_RDONLY, mount } from '../host/syscalls.ts';
@@ -40,7 +40,7 @@ export function createOverlaySnapshotter(options: OverlayOptions): Snapshotter {
   const overlays = createOverlayMounts(options);
   const remove = (snapshot: Snapshot): void => {
     unmount(snapshot.root);
-    if (options.roots !== undefined) rmSync(snapshot.root, { recursive: true, force: true });
+    if (options.roots !== undefined) removeEmpty(snapshot.root);
     discard(snapshot.directory, options.trash);
   };
   const create = (key: string, mountAt: (snapshot: Snapshot) => void): Snapshot => {
@@ -98,6 +98,15 @@ export function probeOverlay(options: OverlayOptions): Error | undefined {
     return error as Error;
   } finally {
     rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Never with what is in it: that would be what is still mounted. */
+function removeEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
 }
 
