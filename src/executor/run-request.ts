@@ -7,7 +7,7 @@ import type { Layer } from '../layer/layer.ts';
 import type { Cgroup } from '../runtime/cgroup.ts';
 import { makeDevices, NO_DEVICES } from '../runtime/devices.ts';
 import type { Abilities, ContainerExit, ContainerSpec, Runtime } from '../runtime/runtime.ts';
-import { type FilterOf, runtimeConfig } from '../runtime/spec.ts';
+import { type RuntimeTraits, runtimeConfig } from '../runtime/spec.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
 import { containerIO, type StandardStreams, terminalOf } from './container-io.ts';
 import { type LayersView, type PreparedMount, prepareMounts } from './container-mounts.ts';
@@ -38,8 +38,7 @@ export interface Workshop {
 }
 
 export interface ContainerRuntime extends Runtime {
-  /** For a runtime that takes filters, see `runtimeConfig`. */
-  readonly filterOf?: FilterOf;
+  readonly traits: RuntimeTraits;
 }
 
 export interface RunCall {
@@ -155,7 +154,7 @@ async function runContainer(workshop: Workshop, container: Container): Promise<C
     const spec = { ...specOf(request, root, mounts), devices, terminal: size };
     const terminal = size !== undefined;
     const runtime = workshop.runtimeFor({ terminal });
-    const config = runtimeConfig(spec, workshop.abilities, runtime.filterOf);
+    const config = runtimeConfig(spec, workshop.abilities, runtime.traits);
     cgroup = workshop.cgroupOf(request, call.key);
     return await runtime.run(call.key, config, {
       ...{ ...call, terminal, io: containerIO(request, streams) },

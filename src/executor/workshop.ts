@@ -170,8 +170,11 @@ function openRuntimes(
     mkdirSync(state);
     const options = { file, state, env: { PATH: searchPath }, pidNamespace, ahead };
     return name === 'runc'
-      ? createRunc(options)
-      : { ...createCrun(options), filterOf: keptFilters(home, directory) };
+      ? { ...createRunc(options), traits: {} }
+      : {
+          ...createCrun(options),
+          traits: { filterOf: keptFilters(home, directory), dropsRootFlags: true },
+        };
   };
   const choice = chooseRuntime(searchPath, wanted);
   const usual = open(choice);

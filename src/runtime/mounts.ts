@@ -9,7 +9,6 @@ import type { Abilities, ContainerSpec, RuntimeMount } from './runtime.ts';
 export function standardMounts(spec: ContainerSpec, abilities: Abilities): RuntimeMount[] {
   const insecure = spec.security === 'insecure';
   return [
-    rootAsItIs(spec),
     fresh('/proc', 'proc', ['nosuid', 'noexec', 'nodev']),
     fresh('/dev', 'tmpfs', [
       'nosuid',
@@ -88,9 +87,9 @@ function fresh(
 /**
  * crun binds the root to itself without the flags that it was mounted with, and makes it read-only without them, too: devices
  * that a container makes by mknod(2), or that its image holds, would open. So it is told as a mount what the root is like; it
- * refuses to mount at `/`, but not at this name for it.
+ * refuses to mount at `/`, but not at this name for it. runc keeps the flags, and refuses both names.
  */
-function rootAsItIs({ root, readonlyRoot, security }: ContainerSpec): RuntimeMount {
+export function rootAsItIs({ root, readonlyRoot, security }: ContainerSpec): RuntimeMount {
   const options = [
     ...['bind', 'remount', readonlyRoot ? 'ro' : 'rw'],
     ...(security === 'insecure' ? [] : ['nodev']),

@@ -2,7 +2,7 @@
  * config.json of an OCI bundle: https://github.com/opencontainers/runtime-spec/blob/v1.1.0/config.md
  */
 import { grantedCapabilities } from './capabilities.ts';
-import { standardMounts } from './mounts.ts';
+import { rootAsItIs, standardMounts } from './mounts.ts';
 import type { Abilities, ContainerSpec } from './runtime.ts';
 import { seccompProfile } from './seccomp.ts';
 import { type Rlimit, rlimits } from './ulimits.ts';
@@ -10,24 +10,33 @@ import { type Rlimit, rlimits } from './ulimits.ts';
 /** The program of the seccomp profile for a process with these capabilities, see seccomp-filter.ts. */
 export type FilterOf = (capabilities: readonly string[]) => Buffer | undefined;
 
-/**
- * `filterOf`: for a runtime that takes programs.
- * @throws TsbuildError `USAGE` for a capability or ulimit that does not exist.
- */
+/** What sets a runtime apart from others. */
+export interface RuntimeTraits {
+  /** It takes programs. */
+  readonly filterOf?: FilterOf;
+  /** It mounts the root once more without the flags that it has, see mounts.ts. */
+  readonly dropsRootFlags?: boolean;
+}
+
+/** @throws TsbuildError `USAGE` for a capability or ulimit that does not exist. */
 export function runtimeConfig(
   spec: ContainerSpec,
   abilities: Abilities,
-  filterOf: FilterOf = () => undefined,
+  { filterOf = () => undefined, dropsRootFlags = false }: RuntimeTraits = {},
 ): string {
   const capabilities = grantedCapabilities(spec, abilities.capabilities);
   const sandbox = spec.security === 'insecure' ? {} : sandboxOf(capabilities, filterOf);
   const config = {
     ociVersion: '1.0.2',
     process: processOf(spec, capabilities),
-    // Whether it is read-only, its mount says.
-    root: { path: spec.root },
+    // Of one that drops flags, a mount says whether it is read-only.
+    root: { path: spec.root, readonly: spec.readonlyRoot && !dropsRootFlags },
     hostname: spec.hostname,
-    mounts: [...standardMounts(spec, abilities), ...spec.mounts],
+    mounts: [
+      ...(dropsRootFlags ? [rootAsItIs(spec)] : []),
+      ...standardMounts(spec, abilities),
+      ...spec.mounts,
+    ],
     linux: { namespaces: namespacesOf(spec, abilities), ...sandbox.linux },
     annotations: sandbox.annotations,
   };

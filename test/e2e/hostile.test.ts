@@ -368,3 +368,15 @@ describe('pull refuses a registry that', () => {
     expect(registry.faults).toEqual([]);
   });
 });
+
+// Each runtime treats the flags of a root in its own way.
+test.each(['crun', 'runc'])('a RUN opens no device that it makes, by %s', async (runtime) => {
+  const context = cli.context({
+    Dockerfile: 'FROM busybox\nRUN mknod /zero c 1 5 && ! head -c 1 /zero && echo x > /written\n',
+  });
+  const env = { TSBUILD_RUNTIME: runtime };
+  const args = ['build', '--no-cache', '--progress=plain', context];
+  const { status, stderr } = await cli.run(args, { env });
+  expect(status, stderr).toBe(0);
+  expect(stderr).toContain('Permission denied');
+});
