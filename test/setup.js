@@ -23,6 +23,8 @@ export const TEST_PACKAGES = [
   'libcap2-bin',
   'attr',
   'zstd',
+  'libdeflate0',
+  'libisal2',
   'qemu-user-static',
   'mmdebstrap',
   'erofs-utils',

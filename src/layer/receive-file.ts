@@ -1,10 +1,14 @@
 /**
- * Takes in a layer that is in a file of this host, as a member of an archive or whole: receive.ts for worker threads. A
- * plain tar, or one in gzip, is read in one loop without streams; everything else goes through them.
+ * Takes in a layer that is in a file of this host, as a member of an archive or whole, or that is on its way into one:
+ * receive.ts for worker threads. A plain tar, or one in gzip, is read in one loop without streams; everything else goes
+ * through them.
  */
-import { closeSync, createReadStream, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { createHasher } from '../host/hash-stream.ts';
-import { gunzipRange } from '../tar/gunzip-range.ts';
+import { chunksOf, openRange, type RangeReader } from '../host/range-reader.ts';
+import type { Compression } from '../oci/media-types.ts';
+import { type GunzipRange, gunzipRange } from '../tar/gunzip-range.ts';
 import type { FileRange } from '../tree/file-tree.ts';
 import type { WrittenLayer } from './layer.ts';
 import {
@@ -18,6 +22,8 @@ import {
 /** Plain data, for a worker. */
 export interface FileRequest extends Omit<ReceiveRequest, 'source'> {
   readonly source: string | FileRange;
+  /** Of a file that another thread still writes: its {@link Growth}. */
+  readonly growth?: SharedArrayBuffer;
 }
 
 export const RECEIVE_TASK = 'layer.receive';
@@ -29,14 +35,12 @@ export async function receiveFile(
   request: FileRequest,
   options: ReceiveOptions = {},
 ): Promise<WrittenLayer> {
-  const range = rangeOf(request.source);
-  const written = range && receiveAtOnce(range, request, options);
-  if (written !== undefined) return written;
   const { source } = request;
-  return receiveLayer(
-    { ...request, source: typeof source === 'string' ? source : streamOf(source) },
-    options,
-  );
+  const range = rangeOf(source);
+  if (range === undefined) return receiveLayer({ ...request, source: source as string }, options);
+  using reader = openRange(range, request.growth);
+  const written = receiveAtOnce(reader, request, options);
+  return written ?? (await receiveLayer({ ...request, source: streamOf(reader) }, options));
 }
 
 /** A pipe has no size: it is a stream. */
@@ -48,20 +52,18 @@ function rangeOf(source: string | FileRange): FileRange | undefined {
 
 /** `undefined` if this is for streams; then nothing is left of it. */
 function receiveAtOnce(
-  range: FileRange,
+  reader: RangeReader,
   request: FileRequest,
   options: ReceiveOptions,
 ): WrittenLayer | undefined {
-  if (request.compression === 'zstd') return undefined;
+  const read = READERS[request.compression];
+  if (read === undefined) return undefined;
   const what = operationOf(request);
-  const hasher = createHasher(request.expected);
+  const hasher = request.expected && createHasher(request.expected);
   const receiver = createReceiver(request, what, options.onProgress);
-  const sinks = { onInput: hasher.update, write: receiver.write };
   try {
-    const isWhole =
-      request.compression === 'none' ? readRange(range, sinks) : gunzipRange(range, sinks, what);
-    if (isWhole) {
-      if (request.expected !== undefined) hasher.finish();
+    if (read(reader, { onInput: hasher?.update, write: receiver.write }, what)) {
+      hasher?.finish();
       return receiver.finish();
     }
   } finally {
@@ -71,31 +73,25 @@ function receiveAtOnce(
   return undefined;
 }
 
-function readRange(
-  { file, offset, size }: FileRange,
-  sinks: { onInput(bytes: Buffer): void; write(bytes: Buffer): void },
-): boolean {
-  const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, size));
-  const fd = openSync(file, 'r');
-  try {
-    for (let at = 0; at < size; ) {
-      const length = readSync(fd, buffer, 0, Math.min(READ_BYTES, size - at), offset + at);
-      if (length === 0) break;
-      const bytes = buffer.subarray(0, length);
-      sinks.onInput(bytes);
-      sinks.write(bytes);
-      at += length;
-    }
-    return true;
-  } finally {
-    closeSync(fd);
+const readPlain: GunzipRange = (reader, { onInput, write }) => {
+  for (const bytes of chunksOf(reader, READ_BYTES)) {
+    onInput?.(bytes);
+    write(bytes);
   }
+  return true;
+};
+
+const READERS: Readonly<Record<Compression, GunzipRange | undefined>> = {
+  none: readPlain,
+  gzip: gunzipRange,
+  zstd: undefined,
+};
+
+/** Waits for a file that grows by standing still: there is nothing else to be done. */
+function streamOf(reader: RangeReader): Readable {
+  return Readable.from(ownChunks(reader), { objectMode: false, highWaterMark: READ_BYTES });
 }
 
-function streamOf({ file, offset, size }: FileRange) {
-  return createReadStream(file, {
-    start: offset,
-    end: offset + size - 1,
-    highWaterMark: READ_BYTES,
-  });
+function* ownChunks(reader: RangeReader): Generator<Buffer> {
+  for (const bytes of chunksOf(reader, READ_BYTES)) yield Buffer.from(bytes);
 }
