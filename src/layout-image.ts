@@ -21,7 +21,7 @@ import { layoutFetcher, REF_NAME } from './store/layout.ts';
  * @throws TsbuildError `CONTEXT`, `IMAGE_NOT_FOUND`, `USAGE`, and what `receiveImage` throws
  */
 export async function receiveFromLayout(
-  { store, workdir }: Environment,
+  { store, workers, workdir }: Environment,
   { reference: title, platform, emit, signal }: PullRequest,
 ): Promise<Image> {
   const location = parseLayoutLocation(title)!;
@@ -40,7 +40,7 @@ export async function receiveFromLayout(
   const root = await findRoot(source, entries, location, title);
   const name = `load ${title}`;
   const { manifest } = await asStep({ id: name, kind: 'pull', name }, emit, (step) =>
-    receiveImage({ store, source, platform, step, emit, signal }, { root, title }),
+    receiveImage({ store, workers, source, platform, step, emit, signal }, { root, title }),
   );
   return readImage(store, manifest, undefined, title);
 }

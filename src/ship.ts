@@ -67,9 +67,9 @@ async function pullAsStep(environment: Environment, request: PullRequest): Promi
   const { platform, emit, signal } = request;
   const reference = parseReference(request.reference);
   const source = (await environment.registry()).source(reference);
-  const { store } = environment;
+  const { store, workers } = environment;
   return asStep(transferStep('pull', reference), emit, (step) =>
-    pullImage({ store, source, reference, platform, step, emit, signal }),
+    pullImage({ store, workers, source, reference, platform, step, emit, signal }),
   );
 }
 

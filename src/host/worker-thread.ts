@@ -9,11 +9,11 @@ export function serveTasks(tasks: Tasks): void {
   if (port === null) throw new TypeError('tasks are served in a worker thread only');
   const reply = (message: TaskReply, transfer: ArrayBuffer[] = []) =>
     port.postMessage(message, transfer);
-  port.on('message', async ({ task, input }: TaskRequest) => {
+  port.on('message', async ({ task, input, isFollowed }: TaskRequest) => {
     const transfer: ArrayBuffer[] = [];
     try {
       const value = await findTask(tasks, task)(input as never, {
-        report: (progress) => reply({ kind: 'progress', value: progress }),
+        report: (progress) => isFollowed && reply({ kind: 'progress', value: progress }),
         transfer: (buffer) => void transfer.push(buffer),
       });
       reply({ kind: 'result', value }, transfer);

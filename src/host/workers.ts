@@ -51,6 +51,8 @@ export interface WorkersOptions {
 export interface TaskRequest {
   readonly task: string;
   readonly input: unknown;
+  /** Whether anybody listens to its reports: each one costs both threads a message. */
+  readonly isFollowed: boolean;
 }
 
 /** From a thread: any number of reports, then a result or an error. */
@@ -62,7 +64,7 @@ export type TaskReply =
 /** A thread holds some 15 MB, and takes 30 ms to start. */
 const IDLE_MS = 20;
 
-interface Job extends TaskRequest {
+interface Job extends Omit<TaskRequest, 'isFollowed'> {
   readonly options: RunOptions;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
@@ -163,8 +165,9 @@ class ThreadPool implements Workers {
 
   #post(thread: Worker, job: Job): void {
     try {
-      const request: TaskRequest = { task: job.task, input: job.input };
-      thread.postMessage(request, [...(job.options.transfer ?? [])]);
+      const { task, input, options } = job;
+      const request: TaskRequest = { task, input, isFollowed: options.onProgress !== undefined };
+      thread.postMessage(request, [...(options.transfer ?? [])]);
     } catch (error) {
       // The input cannot be cloned: the thread has not even heard of it.
       this.#release(thread);

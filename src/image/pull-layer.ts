@@ -1,11 +1,9 @@
 /** One layer of a pull: fetched, verified at both ends, unpacked to its tar and indexed in one pass, its blob kept as it came. */
-import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline, type Readable, Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { isTsbuildError, TsbuildError } from '../errors.ts';
 import type { EventSink } from '../events.ts';
-import { diskError } from '../host/disk-error.ts';
-import { writeFully } from '../host/write-fully.ts';
+import type { Workers } from '../host/workers.ts';
 import { adoptLayer, layerAt } from '../layer/adopt.ts';
 import { receiveLayer } from '../layer/receive.ts';
 import type { Fetcher } from '../oci/content.ts';
@@ -15,6 +13,7 @@ import { type Compression, layerCompression } from '../oci/media-types.ts';
 import type { Store } from '../store/store.ts';
 import { inTempDir } from '../store/temp.ts';
 import { noteLayerBlob, readLayerBlobs } from './layer-blobs.ts';
+import { receiveDownload } from './receive-download.ts';
 import { startTransfer } from './transfer-progress.ts';
 
 export interface LayerPull {
@@ -29,6 +28,8 @@ export interface LayerPull {
   readonly diffID: DiffID;
   readonly step: string;
   readonly emit?: EventSink;
+  /** For large layers. Without, this thread does everything. */
+  readonly workers?: (() => Promise<Workers>) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -46,7 +47,7 @@ export async function pullLayer(pull: LayerPull): Promise<boolean> {
   if (!present) {
     // Either verifies digest and size.
     const from = here ? store : source;
-    const open = () => from.fetch(layer, { signal, onProgress: transfer.moved });
+    const open = (signal: AbortSignal) => from.fetch(layer, { signal, onProgress: transfer.moved });
     try {
       await receive(pull, compression, !here, open);
     } catch (error) {
@@ -82,61 +83,23 @@ function isPresent(
 }
 
 async function receive(
-  { store, layer, diffID, signal }: LayerPull,
+  { store, layer, diffID, workers, signal }: LayerPull,
   compression: Compression,
   keep: boolean,
-  open: () => Promise<Readable>,
+  open: (signal: AbortSignal) => Promise<Readable>,
 ): Promise<void> {
   await inTempDir(store, async (directory) => {
-    const blob = await open();
+    const request = { compression, diffID, directory };
     // An uncompressed blob is the tar.
-    const copy =
-      keep && compression !== 'none' ? keepCopy(blob, join(directory, 'blob')) : undefined;
-    const request = { source: copy?.stream ?? blob, compression, diffID, directory };
-    const written = await receiveLayer(request, { signal });
-    if (copy !== undefined) {
-      if (!copy.isComplete()) {
-        throw new TsbuildError(
-          'ARCHIVE',
-          `layer ${layer.digest}: its compressed data ends before the blob does`,
-        );
-      }
-      store.adoptBlob(copy.file, layer.digest);
+    if (!keep || compression === 'none') {
+      const source = await open(signal);
+      adoptLayer(store, await receiveLayer({ ...request, source }, { signal }));
+      return;
     }
+    const file = join(directory, 'blob');
+    const { size } = layer;
+    const written = await receiveDownload({ open, size, file, request, workers, signal });
+    store.adoptBlob(file, layer.digest);
     adoptLayer(store, written);
   });
-}
-
-interface Copy {
-  readonly file: string;
-  /** What is to be read in place of the source. */
-  readonly stream: Readable;
-  /** Whether the source ended, which is when it has verified itself. */
-  isComplete(): boolean;
-}
-
-/** Writes what passes by into a file. */
-function keepCopy(source: Readable, file: string): Copy {
-  const fd = openSync(file, 'wx', 0o644);
-  let complete = false;
-  const copy = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      try {
-        writeFully(fd, chunk);
-        done(null, chunk);
-      } catch (cause) {
-        done(diskError(cause, `write ${file}`) as Error);
-      }
-    },
-    flush(done) {
-      complete = true;
-      done();
-    },
-    destroy(error, done) {
-      closeSync(fd);
-      done(error);
-    },
-  });
-  // The callback is the pipeline's due; who reads the copy hears of the source's failure there.
-  return { file, stream: pipeline(source, copy, () => {}), isComplete: () => complete };
 }

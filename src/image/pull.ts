@@ -6,6 +6,7 @@
 import pLimit from 'p-limit';
 import { isTsbuildError, TsbuildError } from '../errors.ts';
 import type { EventSink } from '../events.ts';
+import type { Workers } from '../host/workers.ts';
 import { type ImageConfig, parseImageConfig } from '../oci/config.ts';
 import type { Fetcher, Resolver } from '../oci/content.ts';
 import type { Descriptor } from '../oci/descriptor.ts';
@@ -34,6 +35,8 @@ export interface ReceiveOptions {
   /** The step that progress is told for. */
   readonly step: string;
   readonly emit?: EventSink;
+  /** For large layers. Without, this thread does everything. */
+  readonly workers?: () => Promise<Workers>;
   readonly signal?: AbortSignal;
   /** Layers at once. */
   readonly concurrency?: number;
@@ -83,13 +86,15 @@ const CONCURRENCY = 4;
 export async function pullImage(options: PullOptions): Promise<PulledImage> {
   const { store, reference, signal } = options;
   await using _lease = await useStore(store, signal);
+  const name = formatReference(reference);
+  // Of an image that is not here, layers will come: a thread can start while the registry is asked for its manifest.
+  if (store.resolveTag(name) === undefined) void options.workers?.().then((pool) => pool.warm());
   const root = await resolveRoot(options);
   const received = await receiveImage(options, {
     root,
     title: familiarReference(reference),
     repository: `${reference.registry}/${reference.repository}`,
   });
-  const name = formatReference(reference);
   const changed = received.changed || store.resolveTag(name)?.digest !== root.digest;
   if (changed) await store.tag(name, root);
   return { ...received, name, descriptor: root, changed };
