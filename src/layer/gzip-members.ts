@@ -68,9 +68,10 @@ interface Run {
 function runsOf(input: Buffer): readonly Run[] {
   if (input.length === 0) return [{ start: 0, end: 0, isRandom: false }];
   const runs: Run[] = [];
+  const counts = new Uint32Array(256);
   for (let start = 0; start < input.length; start += PIECE) {
     const end = Math.min(start + PIECE, input.length);
-    const isRandom = looksRandom(input.subarray(start, end));
+    const isRandom = looksRandom(input.subarray(start, end), counts);
     const last = runs.at(-1);
     if (last?.isRandom === isRandom) last.end = end;
     else runs.push({ start, end, isRandom });
@@ -87,18 +88,21 @@ const RANDOM = [
   { stride: 11, bits: 7.915 },
 ] as const;
 
-function looksRandom(piece: Buffer): boolean {
-  return RANDOM.every(({ stride, bits }) => sampledEntropy(piece, stride) > bits);
+function looksRandom(piece: Buffer, counts: Uint32Array): boolean {
+  return RANDOM.every(({ stride, bits }) => sampledEntropy(piece, stride, counts) > bits);
 }
 
-function sampledEntropy(piece: Buffer, stride: number): number {
-  const counts = new Uint32Array(256);
+function sampledEntropy(piece: Buffer, stride: number, counts: Uint32Array): number {
+  counts.fill(0);
   for (let at = 0; at < piece.length; at += stride) counts[piece[at]!]! += 1;
   const samples = Math.ceil(piece.length / stride);
-  let bits = 0;
-  for (const count of counts) if (count > 0) bits += count * Math.log2(samples / count);
-  return bits / samples;
+  let sum = 0;
+  for (let byte = 0; byte < counts.length; byte += 1) sum += N_LOG_N[counts[byte]!]!;
+  return Math.log2(samples) - sum / samples;
 }
+
+/** As many as a sample may have. */
+const N_LOG_N = Float64Array.from({ length: PIECE }, (_, n) => (n === 0 ? 0 : n * Math.log2(n)));
 
 /** RFC 1952, 2.3: no name, no time, no particular system: nothing but the bytes should matter. */
 const HEADER = Buffer.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
