@@ -9,8 +9,15 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** What tsbuild itself uses to run steps, and what a base image is made of. */
-export const RUN_PACKAGES = ['crun', 'runc', 'busybox-static', 'uidmap', 'ca-certificates'];
+/** What tsbuild itself uses to run steps and to squeeze layers, and what a base image is made of. */
+export const RUN_PACKAGES = [
+  'crun',
+  'runc',
+  'busybox-static',
+  'uidmap',
+  'ca-certificates',
+  'libisal2',
+];
 
 /** What the tests compare with and test against. */
 export const TEST_PACKAGES = [
@@ -24,7 +31,6 @@ export const TEST_PACKAGES = [
   'attr',
   'zstd',
   'libdeflate0',
-  'libisal2',
   'qemu-user-static',
   'mmdebstrap',
   'erofs-utils',

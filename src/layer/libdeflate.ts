@@ -4,12 +4,7 @@
  */
 import { loadKoffi } from '../host/koffi.ts';
 import { lazily } from '../host/lazily.ts';
-
-/** Makes gzip members. Disposed of with its memory. */
-export interface Squeezer extends Disposable {
-  /** One member of the input, at the start of the output. Returns its size, or 0 if there is no room for it. */
-  readonly squeeze: (input: Buffer, output: Buffer) => number;
-}
+import type { Squeezer } from './squeezer.ts';
 
 /** Nothing where there is no libdeflate. Levels are those of gzip; some more would be slower. */
 export function openLibdeflate(level: number): Squeezer | undefined {
