@@ -26,6 +26,8 @@ export interface Workers extends AsyncDisposable {
   run(task: string, input: unknown, options?: RunOptions): Promise<unknown>;
   /** Sees to it that a thread is there for a task that will come: starting one takes a while. */
   warm(): void;
+  /** Until this is disposed of, threads stay when they have nothing to do: for work that waits for somebody at times. */
+  hold(): Disposable;
 }
 
 /** What a task may do besides computing its result. */
@@ -87,6 +89,7 @@ export function inlineWorkers(tasks: Tasks): Workers {
       return result;
     },
     warm() {},
+    hold: () => ({ [Symbol.dispose]() {} }),
     async [Symbol.asyncDispose]() {},
   };
 }
@@ -105,6 +108,7 @@ class ThreadPool implements Workers {
   /** Threads and what each is doing. */
   readonly #threads = new Map<Worker, Job | undefined>();
   #closed = false;
+  #holds = 0;
   #retiring: NodeJS.Timeout | undefined;
 
   constructor(options: WorkersOptions) {
@@ -143,6 +147,16 @@ class ThreadPool implements Workers {
     if (thread === undefined) return;
     thread.unref();
     this.#idle.push(thread);
+  }
+
+  hold(): Disposable {
+    this.#holds += 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#holds -= 1;
+        this.#retireSoon();
+      },
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -202,14 +216,18 @@ class ThreadPool implements Workers {
     this.#threads.set(thread, undefined);
     this.#idle.push(thread);
     thread.unref();
-    if (this.#options.lasting) return;
+    this.#retireSoon();
+  }
+
+  #retireSoon(): void {
+    if (this.#options.lasting || this.#holds > 0) return;
     this.#retiring ??= setTimeout(() => this.#retire(), IDLE_MS).unref();
   }
 
   /** Ends the threads that have nothing to do, unless there was work in between. */
   #retire(): void {
     this.#retiring = undefined;
-    if (this.#idle.length < this.#threads.size) return;
+    if (this.#idle.length < this.#threads.size || this.#holds > 0) return;
     for (const thread of [...this.#idle]) void this.#end(thread, undefined, undefined);
   }
 

@@ -39,6 +39,8 @@ export async function compressLayer(
   options: CompressOptions,
 ): Promise<Expected> {
   const { target } = request;
+  // Who takes the blob while it is made may be slower, and a thread takes as long to start as it needs for some ranges.
+  using _threads = options.workers.hold();
   await using file = createTarget(target, options.onWritten);
   const hasher = createHasher();
   try {

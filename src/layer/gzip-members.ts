@@ -3,6 +3,7 @@
  * than a hundredth. The rest is squeezed by ISA-L or libdeflate where the host has them, or else by zlib.
  */
 import zlib from 'node:zlib';
+import { lazily } from '../host/lazily.ts';
 import { openIsal } from './isal-deflate.ts';
 import { openLibdeflate } from './libdeflate.ts';
 import type { Squeezer } from './squeezer.ts';
@@ -111,13 +112,16 @@ function sampledEntropy(piece: Buffer, stride: number, counts: Uint32Array): num
   counts.fill(0);
   for (let at = 0; at < piece.length; at += stride) counts[piece[at]!]! += 1;
   const samples = Math.ceil(piece.length / stride);
+  const sums = nLogN();
   let sum = 0;
-  for (let byte = 0; byte < counts.length; byte += 1) sum += N_LOG_N[counts[byte]!]!;
+  for (let byte = 0; byte < counts.length; byte += 1) sum += sums[counts[byte]!]!;
   return Math.log2(samples) - sum / samples;
 }
 
-/** As many as a sample may have. */
-const N_LOG_N = Float64Array.from({ length: PIECE }, (_, n) => (n === 0 ? 0 : n * Math.log2(n)));
+/** Of each number that a count may be. */
+const nLogN = lazily(() =>
+  Float64Array.from({ length: PIECE / RANDOM[1].stride + 2 }, (_, n) => n && n * Math.log2(n)),
+);
 
 /** RFC 1952, 2.3: no name, no time, no particular system: nothing but the bytes should matter. */
 const HEADER = Buffer.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { isTsbuildError, TsbuildError } from '../../src/errors.ts';
@@ -70,6 +71,20 @@ describe('worker threads', () => {
     warm.warm();
     const later = await start().run('thread', 0);
     expect(await warm.run('thread', 0)).toBeLessThan(later as number);
+  });
+
+  test('end when they have nothing to do, unless they are held', async () => {
+    const workers = start();
+    const first = await workers.run('thread', 0);
+    {
+      using _threads = workers.hold();
+      await pause(100);
+      expect(await workers.run('thread', 0)).toBe(first);
+      await pause(100);
+    }
+    expect(await workers.run('thread', 0)).toBe(first);
+    await pause(100);
+    expect(await workers.run('thread', 0)).not.toBe(first);
   });
 
   test('answer each task with its own result', async () => {
