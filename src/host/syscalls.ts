@@ -8,7 +8,7 @@
  * `path`.
  */
 import { constants } from 'node:os';
-import { loadKoffi } from './koffi.ts';
+import { type Library, loadKoffi } from './koffi.ts';
 import { lazily } from './lazily.ts';
 
 /** Flags of mount(2), see linux/mount.h. */
@@ -224,7 +224,7 @@ const libc = lazily((): LibC => {
 });
 
 /** Before version 2.33 of glibc, mknod was an inline function around another (Debian 11, RHEL 8, Ubuntu 20.04). */
-function bindMknod(library: import('koffi').LibraryHandle): Call {
+function bindMknod(library: Library): Call {
   try {
     return library.func('int mknod(void *path, unsigned int mode, uint64_t device)');
   } catch {

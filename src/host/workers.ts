@@ -6,12 +6,13 @@
  *     await using workers = createWorkers({ entry: 'dist/worker.cjs', size: 2 });
  *     const digests = await workers.run('context.hash', ranges, { signal });
  *
- * Aborting a task that runs ends its thread, since tasks are synchronous and cannot listen; another is started when it is
- * needed. So a task must leave nothing behind that matters: it writes to a directory of its caller's.
+ * Aborting a task that runs ends its thread, since tasks are synchronous and cannot listen (but never within native code, see
+ * native-gate.ts); another is started when it is needed. So a task must leave nothing behind that matters: it writes to a directory of its caller's.
  */
 import { Worker } from 'node:worker_threads';
 import { TsbuildError } from '../errors.ts';
 import { fromPlainError, type PlainError } from './error-transport.ts';
+import { closeGate, createGate, type ThreadData } from './native-gate.ts';
 
 export interface RunOptions {
   readonly signal?: AbortSignal;
@@ -107,6 +108,7 @@ class ThreadPool implements Workers {
   readonly #idle: Worker[] = [];
   /** Threads and what each is doing. */
   readonly #threads = new Map<Worker, Job | undefined>();
+  readonly #gates = new WeakMap<Worker, SharedArrayBuffer>();
   #closed = false;
   #holds = 0;
   #retiring: NodeJS.Timeout | undefined;
@@ -191,7 +193,9 @@ class ThreadPool implements Workers {
 
   #start(): Worker | undefined {
     if (this.#threads.size >= this.#options.size) return undefined;
-    const thread = new Worker(this.#options.entry, { execArgv: [] });
+    const workerData: ThreadData = { gate: createGate() };
+    const thread = new Worker(this.#options.entry, { execArgv: [], workerData });
+    this.#gates.set(thread, workerData.gate);
     this.#threads.set(thread, undefined);
     thread.on('message', (reply: TaskReply) => this.#receive(thread, reply));
     thread.on('error', (error) => this.#lost(thread, error));
@@ -260,6 +264,8 @@ class ThreadPool implements Workers {
   /** The job is over only when its thread no longer writes anything. */
   async #end(thread: Worker, job: Job | undefined, reason: unknown): Promise<void> {
     this.#forget(thread);
+    const gate = this.#gates.get(thread);
+    if (gate !== undefined) await closeGate(gate);
     await thread.terminate();
     job?.reject(reason);
   }
