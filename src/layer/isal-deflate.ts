@@ -4,10 +4,9 @@ import { lazily } from '../host/lazily.ts';
 import { type Libisal, libisal } from '../host/libisal.ts';
 import type { Squeezer } from './squeezer.ts';
 
-/** Nothing where there is no ISA-L, or not the one that is known here. */
+/** Nothing where there is no ISA-L, or not the one that is known here. It is this thread's only one: its memory stays. */
 export function openIsal(): Squeezer | undefined {
-  const { library } = trusted();
-  return library && squeezerOf(library);
+  return own().squeezer;
 }
 
 /**
@@ -63,15 +62,15 @@ function squeezerOf(library: Libisal): Squeezer {
 }
 
 /** As in tar/isal-gunzip.ts: the struct's fields are known here by their places, so it is asked once to make something. */
-const trusted = lazily((): { readonly library?: Libisal } => {
+const own = lazily((): { readonly squeezer?: Squeezer } => {
   const library = libisal();
-  return library !== undefined && deflatesRightly(library) ? { library } : {};
+  const squeezer = library && squeezerOf(library);
+  return squeezer !== undefined && isRight(squeezer) ? { squeezer } : {};
 });
 
-function deflatesRightly(library: Libisal): boolean {
+function isRight(squeezer: Squeezer): boolean {
   const plain = Buffer.from('what repeats and repeats '.repeat(20));
   const output = Buffer.alloc(1024);
-  using squeezer = squeezerOf(library);
   const size = squeezer.squeeze(plain, output);
   try {
     return size < plain.length && gunzipSync(output.subarray(0, size)).equals(plain);
