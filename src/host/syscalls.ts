@@ -143,6 +143,16 @@ export function seekData(fd: number, offset: number): number | undefined {
   return check('lseek', undefined, found);
 }
 
+/** Operations of flock(2). */
+export const LOCK_SH = 1;
+export const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** flock(2) without waiting: fails with `EAGAIN` instead. */
+export function flockNow(fd: number, operation: number): void {
+  check('flock', undefined, libc().flock(fd, operation | LOCK_NB));
+}
+
 /** ioctl(2) with a structure, or with a number; the answer is what the request says. */
 export function ioctl(fd: number, request: number, argument: Uint8Array | number = 0): number {
   const { ioctl, ioctlNumber } = libc();
@@ -198,6 +208,7 @@ const SIGNATURES = {
   pipe2: 'int pipe2(void *ends, int flags)',
   lchown: 'int lchown(void *path, unsigned int uid, unsigned int gid)',
   utimensat: 'int utimensat(int directory, void *path, void *times, int flags)',
+  flock: 'int flock(int fd, int operation)',
   lseek: 'int64_t lseek(int fd, int64_t offset, int whence)',
   unshare: 'int unshare(int flags)',
   setns: 'int setns(int fd, int flags)',

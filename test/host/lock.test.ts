@@ -92,3 +92,15 @@ describe('a lock', () => {
     });
   });
 });
+
+test('a lock that is free costs no process, and without flock(1) it is not waited for', async () => {
+  const file = path.join(tempDirectory(), 'lock');
+  const { PATH } = process.env;
+  process.env.PATH = '/none';
+  try {
+    await using _held = await acquireLock(file);
+    await expect(acquireLock(file)).rejects.toMatchObject({ code: 'UNSUPPORTED_HOST' });
+  } finally {
+    process.env.PATH = PATH;
+  }
+});
