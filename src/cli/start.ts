@@ -27,8 +27,16 @@ const { enableCompileCache } = nodeModule as {
 const main = join(import.meta.dirname, 'main.cjs');
 const load = nodeModule.createRequire(import.meta.url);
 
-/** Bytes before the code in its file, as many as V8 aligns it to: in how many runs the file had a part. */
+/** Bytes before the code in its file, as many as V8 aligns it to. */
 const HEADER = 8;
+interface Header {
+  /** In how many runs the file had a part. */
+  readonly runs: number;
+  /** All functions of the process that were compiled when the code was kept. */
+  readonly bytes: number;
+}
+/** Less is not worth a new file. */
+const MORE = 1.02;
 /** What shares little with the other commands; their code is one file. */
 const ALONE = ['copy', 'load', 'pull', 'push', 'run', 'save'];
 /** Milliseconds after which V8 may have dropped what was compiled at the start of a run. */
@@ -49,7 +57,7 @@ function runWithKeptCode(): void {
     filename: main,
     ...(kept ? { cachedData: kept.subarray(HEADER) } : {}),
   });
-  const before = kept && !script.cachedDataRejected ? kept.readUInt32LE() : 0;
+  const before = kept && !script.cachedDataRejected ? decode(kept) : undefined;
   // At the end, when the functions that this run needed are compiled, too.
   if (file !== undefined) process.once('exit', () => settle(file, script, before));
   const module = { exports: {} };
@@ -92,40 +100,50 @@ function readIfThere(file: string): Buffer | undefined {
 
 /**
  * What a run compiled is kept together with what it was given, so that the code grows by what builds need that are not like
- * the first. V8 does not say how much that is, and to make the file takes as long as a tenth of a build: it is made again by
- * the second, the fourth, the eighth run, and so on.
+ * the first. To ask V8 how much that is takes as long as a fiftieth of a build, and to make the file a tenth: that is done by
+ * the second, the fourth, the eighth run, and so on, and only the first is there to make one in any case.
  */
-function settle(file: string, script: Script, before: number): void {
+function settle(file: string, script: Script, before: Header | undefined): void {
   const { user, system } = process.cpuUsage();
-  if (before > 0 && user + system > LONG * 1000) return;
-  const runs = before + 1;
-  const isPowerOfTwo = (runs & before) === 0;
+  if (before !== undefined && user + system > LONG * 1000) return;
+  const runs = (before?.runs ?? 0) + 1;
+  const isPowerOfTwo = (runs & (runs - 1)) === 0;
   try {
-    if (isPowerOfTwo) keep(file, script, runs);
-    else count(file, runs);
+    const bytes = before !== undefined && !isPowerOfTwo ? before.bytes : bytecodeSize();
+    if (before === undefined || bytes > before.bytes * MORE) keep(file, script, { runs, bytes });
+    else count(file, { runs, bytes: before.bytes });
   } catch {
     // The next run compiles again.
   }
 }
 
-function keep(file: string, script: Script, runs: number): void {
+function bytecodeSize(): number {
+  return load('node:v8').getHeapCodeStatistics().bytecode_and_metadata_size;
+}
+
+function keep(file: string, script: Script, header: Header): void {
   const temporary = `${file}.${process.pid}`;
   mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
-  writeFileSync(temporary, Buffer.concat([header(runs), script.createCachedData()]), {
+  writeFileSync(temporary, Buffer.concat([encode(header), script.createCachedData()]), {
     mode: 0o600,
   });
   renameSync(temporary, file);
 }
 
 /** In place: at its start, it hits no code even if another run has replaced the file. */
-function count(file: string, runs: number): void {
+function count(file: string, header: Header): void {
   const fd = openSync(file, 'r+');
-  writeSync(fd, header(runs), 0, HEADER, 0);
+  writeSync(fd, encode(header), 0, HEADER, 0);
   closeSync(fd);
 }
 
-function header(runs: number): Buffer {
-  const bytes = Buffer.alloc(HEADER);
-  bytes.writeUInt32LE(runs);
-  return bytes;
+function encode({ runs, bytes }: Header): Buffer {
+  const header = Buffer.alloc(HEADER);
+  header.writeUInt32LE(runs);
+  header.writeUInt32LE(bytes, 4);
+  return header;
+}
+
+function decode(header: Buffer): Header {
+  return { runs: header.readUInt32LE(), bytes: header.readUInt32LE(4) };
 }
