@@ -6,7 +6,7 @@
  * git does (https://git-scm.com/docs/racy-git), what was changed a moment before it was hashed is not remembered; the
  * next build reads it once more.
  *
- * One file for each context, found by the directory's inode, so that it survives a rename. Fixed-width records after a
+ * One file for each context, found by the directory's inode and birth, so that it survives a rename. Fixed-width records after a
  * header: 20,000 of them are read in a few milliseconds. A damaged or missing file is an empty cache, never an error.
  */
 import fs from 'node:fs';
@@ -41,6 +41,15 @@ const MAX_RECORDS = 1_000_000;
 const TICK_MS = 50;
 const COARSE_TICK_MS = 2500;
 
+/**
+ * The same after a rename; and another one's number comes with another time of birth, so that a directory made in the place of
+ * one that is gone does not get its records, of which there may be very many.
+ */
+function nameOfDirectory(directory: string): string {
+  const { dev, ino, birthtimeNs } = fs.statSync(directory, { bigint: true });
+  return [dev, ino, birthtimeNs].map((number) => number.toString(16)).join('-');
+}
+
 /** Milliseconds since 1970, from which on a change would give the file another ctime than this. The mtime is anybody's to set. */
 export function settledAt(seconds: number, nanoseconds: number): number {
   const tick = nanoseconds === 0 ? COARSE_TICK_MS : TICK_MS;
@@ -53,8 +62,7 @@ export function openStatCache(
   root: string,
   now: () => number = Date.now,
 ): StatCache {
-  const { dev, ino } = fs.statSync(root, { bigint: true });
-  const file = path.join(directory, `${dev.toString(16)}-${ino.toString(16)}.stat`);
+  const file = path.join(directory, `${nameOfDirectory(root)}.stat`);
   let records: RecordFile | undefined;
   const known = () => (records ??= readRecords(file));
   // Not looked into: who asks again before it is saved has the answer in the node.

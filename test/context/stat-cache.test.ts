@@ -37,6 +37,17 @@ test('what was learnt is found by another process, after a rename of the directo
   expect(second.get(nodeOf(path.join(root, 'after'), 'f'))).toBe(A);
 });
 
+test('another directory with the number of one that is gone has a file of its own', () => {
+  const { root, caches } = directories();
+  fs.writeFileSync(path.join(root, 'f'), 'a');
+  const cache = openStatCache(caches, root);
+  cache.set(nodeOf(root, 'f'), A, LATER());
+  cache.save();
+  const { dev, ino, birthtimeNs } = fs.statSync(root, { bigint: true });
+  const name = [dev, ino, birthtimeNs].map((number) => number.toString(16)).join('-');
+  expect(fs.readdirSync(caches)).toEqual([`${name}.stat`]);
+});
+
 test.each([
   ['other bytes of the same length', (file: string) => fs.writeFileSync(file, 'b')],
   ['a longer file', (file: string) => fs.appendFileSync(file, 'b')],
