@@ -7,7 +7,8 @@
  *     const digests = await workers.run('context.hash', ranges, { signal });
  *
  * Aborting a task that runs ends its thread, since tasks are synchronous and cannot listen (but never within native code, see
- * native-gate.ts); another is started when it is needed. So a task must leave nothing behind that matters: it writes to a directory of its caller's.
+ * native-gate.ts); another is started when it is needed. So a task must leave nothing behind that matters: it writes to a
+ * directory of its caller's.
  */
 import { Worker } from 'node:worker_threads';
 import { TsbuildError } from '../errors.ts';

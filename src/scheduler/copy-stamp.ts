@@ -18,31 +18,45 @@ export function stampCopy(
   { sources, exclude, parents }: CopySelection,
   { hasOwner, hasMode }: Pick<DigestOptions, 'hasOwner' | 'hasMode'>,
 ): Stamp | undefined {
-  if (parents) return undefined;
+  if (parents || !sources.every(isOnHost)) return undefined;
   // Asked first: most words name files, for which all else is more work than what it saves.
   if (sources.every(isFile)) return undefined;
   const found = sources.map(pathsOf);
-  if (!found.some((paths) => paths?.some(({ node }) => node.type === 'directory')))
-    return undefined;
+  if (!found.flat().some(({ node }) => node.type === 'directory')) return undefined;
   const stamper = createStamper();
   stamper.add(JSON.stringify(['copy.v1', hasOwner, hasMode, exclude]));
-  const areKnown = sources.every((source, at) => addSource(source, found[at], exclude, stamper));
+  const areKnown = sources.every((source, at) => addPaths(found[at]!, source, exclude, stamper));
   return areKnown ? stamper.finish() : undefined;
 }
 
-function isFile(source: CopySource): boolean {
-  if (source.type !== 'word') return source.type === 'file';
-  return source.tree.lookup(cleanPath(source.word))?.type === 'file';
+type Word = CopySource & { readonly type: 'word' };
+
+/** The host says of its files, and of no others, what they are. */
+function isOnHost(source: CopySource): source is Word {
+  return source.type === 'word' && source.tree.stats !== undefined;
 }
 
-function addSource(
-  source: CopySource,
-  found: readonly SelectedPath[] | undefined,
+function isFile({ tree, word }: Word): boolean {
+  return tree.lookup(cleanPath(word))?.type === 'file';
+}
+
+/** None where that is an error: who selects the files tells it better. */
+function pathsOf({ tree, word }: Word): readonly SelectedPath[] {
+  try {
+    return selectPaths(tree, word);
+  } catch (error) {
+    if (isTsbuildError(error) && error.code === 'COPY_SOURCE') return [];
+    throw error;
+  }
+}
+
+function addPaths(
+  found: readonly SelectedPath[],
+  { tree, unpack }: Word,
   exclude: readonly string[],
   stamper: Stamper,
 ): boolean {
-  if (source.type !== 'word' || found === undefined || found.length === 0) return false;
-  const { tree, unpack } = source;
+  if (found.length === 0) return false;
   return found.every(({ path, name, node }) => {
     if (node.type !== 'directory') {
       stamper.add(JSON.stringify([name, unpack]));
@@ -53,16 +67,4 @@ function addSource(
     const view = isWhole ? tree : filterTree(tree, { exclude: parseExclude(exclude) }, path);
     return stamper.addTree(view, isWhole ? path : '');
   });
-}
-
-/** `undefined` where the host says nothing of files. */
-function pathsOf(source: CopySource): readonly SelectedPath[] | undefined {
-  if (source.type !== 'word' || source.tree.stats === undefined) return undefined;
-  try {
-    return selectPaths(source.tree, source.word);
-  } catch (error) {
-    // Who selects the files tells it better.
-    if (isTsbuildError(error) && error.code === 'COPY_SOURCE') return [];
-    throw error;
-  }
 }

@@ -40,6 +40,8 @@ export interface TransferEnvironment {
   /** Nanoseconds: the time of files and directories that no source gave one. */
   readonly createdTime: bigint;
   readonly sourceDateEpoch?: number;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
 }
 
 export function transferHandler(environment: TransferEnvironment): OpHandler<CopyOp> {
@@ -49,7 +51,7 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
     const chmod = op.chmod === undefined ? NO_CHMOD : parseChmod(op.chmod);
     const flags = { hasOwner: op.chown !== undefined, hasMode: chmod.isAbsolute };
     const { hashFiles, knownContents } = environment;
-    const since = Date.now();
+    const since = (environment.now ?? Date.now)();
     const endStat = startSpan(context.span, 'stat');
     const selection = { ...op, sources: await sourcesOf(context, environment) };
     const stamp = stampCopy(selection, flags);
