@@ -11,6 +11,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  statfsSync,
   statSync,
   writeFileSync,
   writeSync,
@@ -35,6 +36,8 @@ interface Header {
   /** All functions of the process that were compiled when the code was kept. */
   readonly bytes: number;
 }
+/** Bytes on the disk: of less, a build may need all, and it can do without code that was kept. */
+const SPARE = 64 * 1024 * 1024;
 /** Less is not worth a new file. */
 const MORE = 1.02;
 /** What shares little with the other commands; their code is one file. */
@@ -122,8 +125,11 @@ function bytecodeSize(): number {
 }
 
 function keep(file: string, script: Script, header: Header): void {
+  const directory = join(file, '..');
   const temporary = `${file}.${process.pid}`;
-  mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const { bavail, bsize } = statfsSync(directory);
+  if (bavail * bsize < SPARE) return;
   writeFileSync(temporary, Buffer.concat([encode(header), script.createCachedData()]), {
     mode: 0o600,
   });
