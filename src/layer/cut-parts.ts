@@ -21,6 +21,7 @@ interface Draft {
   bytes: Uint8Array;
   used: number;
   gaps: Gaps;
+  ended: string[];
 }
 
 type Parts<T> = Generator<TarPart, T, SharedArrayBuffer>;
@@ -32,7 +33,15 @@ export function* cutParts(
   first: SharedArrayBuffer,
 ): Parts<LaidOut> {
   const { tar, consume = false } = options;
-  const draft = { tar, consume, start: 0, bytes: new Uint8Array(first), used: 0, gaps: noGaps() };
+  const draft: Draft = {
+    tar,
+    consume,
+    start: 0,
+    bytes: new Uint8Array(first),
+    used: 0,
+    gaps: noGaps(),
+    ended: [],
+  };
   const layout = startLayout(options);
   for (const input of inputs) {
     const { headers, file } = layout.add(input);
@@ -77,6 +86,7 @@ function* putContent(draft: Draft, content: Content, name: string): Parts<void> 
     addGap(draft, size, skip, content, name);
     draft.used += size;
     skip += size;
+    if (size < content.size && skip === content.size) draft.ended.push(content.file);
   }
   yield* putBytes(draft, zeros(padding(content.size)));
 }
@@ -121,12 +131,13 @@ function* makeRoom(draft: Draft, wanted: number): Parts<number> {
     draft.bytes = new Uint8Array(next);
     draft.used = 0;
     draft.gaps = noGaps();
+    draft.ended = [];
   }
   return Math.min(wanted, draft.bytes.length - draft.used);
 }
 
-function partOf({ tar, consume, start, used: size, bytes, gaps }: Draft): TarPart {
-  return { tar, consume, start, size, bytes: bytes.buffer as unknown as SharedArrayBuffer, gaps };
+function partOf({ bytes, used: size, ...draft }: Draft): TarPart {
+  return { ...draft, size, bytes: bytes.buffer as unknown as SharedArrayBuffer };
 }
 
 function knownHash(content: Content): string | undefined {

@@ -16,6 +16,8 @@ export interface TarPart {
   readonly gaps: Gaps;
   /** Removes each file once it has been read, unless other parts read it too. */
   readonly consume: boolean;
+  /** Files that began in an earlier part and end in this one. */
+  readonly ended: string[];
 }
 
 /** The gaps of a part, field by field: so the many of them pass to another thread in a fifth of the time. */

@@ -5,9 +5,10 @@
  * bytes lie in a few buffers that both see.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { diskError } from '../host/disk-error.ts';
+import { fsPath } from '../host/path-bytes.ts';
 import type { Workers } from '../host/workers.ts';
 import { type DiffID, digestFromHex } from '../oci/digest.ts';
 import { cutParts } from './cut-parts.ts';
@@ -18,7 +19,10 @@ import { type WriteOptions, writeIndex } from './write.ts';
 export interface PartsOptions extends WriteOptions {
   readonly workers: Workers;
   readonly signal: AbortSignal;
-  /** Nobody needs the files any more: they are removed as they are read, when they are at hand anyway. Some may remain. */
+  /**
+   * Nobody needs the files any more: they are removed as they are read, so that the tar is written to the memory, and the
+   * disk, that they leave. To find other memory costs several times the copying where it is a virtual machine's.
+   */
   readonly consume?: boolean;
 }
 
@@ -89,6 +93,8 @@ function startFilling(workers: Workers, outer: AbortSignal) {
   };
   const hashNext = async ({ part, filled }: StartedPart): Promise<SharedArrayBuffer> => {
     await filled;
+    // All parts before this one are filled too.
+    if (part.consume) for (const file of part.ended) unlinkSync(fsPath(file));
     hash.update(Buffer.from(part.bytes, 0, part.size));
     return part.bytes;
   };
