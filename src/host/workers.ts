@@ -21,6 +21,11 @@ export interface RunOptions {
   readonly onProgress?: (progress: unknown) => void;
   /** Buffers of the input that are moved instead of copied. */
   readonly transfer?: readonly ArrayBuffer[];
+  /**
+   * Tasks that have the same one are run by one thread as they come, and each begins as soon as the one before it has ended,
+   * while the caller is busy with something else. To abort one aborts all of them.
+   */
+  readonly lane?: object | undefined;
 }
 
 export interface Workers extends AsyncDisposable {
@@ -51,7 +56,7 @@ export interface WorkersOptions {
   readonly lasting?: boolean;
 }
 
-/** To a thread: one task. A thread has one at a time. */
+/** To a thread: one task. It answers in the order in which it was asked. */
 export interface TaskRequest {
   readonly task: string;
   readonly input: unknown;
@@ -105,13 +110,18 @@ export function findTask(tasks: Tasks, name: string): Task {
   return task;
 }
 
+interface Thread {
+  readonly worker: Worker;
+  readonly gate: SharedArrayBuffer;
+  /** What it was asked for and has not answered, in this order. */
+  readonly jobs: Job[];
+}
+
 class ThreadPool implements Workers {
   readonly #options: WorkersOptions;
   readonly #waiting: Job[] = [];
-  readonly #idle: Worker[] = [];
-  /** Threads and what each is doing. */
-  readonly #threads = new Map<Worker, Job | undefined>();
-  readonly #gates = new WeakMap<Worker, SharedArrayBuffer>();
+  readonly #idle: Thread[] = [];
+  readonly #threads = new Set<Thread>();
   #closed = false;
   #holds = 0;
   #retiring: NodeJS.Timeout | undefined;
@@ -121,7 +131,7 @@ class ThreadPool implements Workers {
   }
 
   run(task: string, input: unknown, options: RunOptions = {}): Promise<unknown> {
-    const { signal } = options;
+    const { signal, lane } = options;
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new TsbuildError('ABORTED', `run ${task}: the workers are closed`);
       signal?.throwIfAborted();
@@ -141,7 +151,9 @@ class ThreadPool implements Workers {
         },
       };
       signal?.addEventListener('abort', abort, { once: true });
-      this.#waiting.push(job);
+      const thread = lane && this.#threadOn(lane);
+      if (thread !== undefined) this.#post(thread, job);
+      else this.#waiting.push(job);
       this.#dispatch();
     });
   }
@@ -150,7 +162,7 @@ class ThreadPool implements Workers {
     if (this.#closed || this.#idle.length > 0) return;
     const thread = this.#start();
     if (thread === undefined) return;
-    thread.unref();
+    thread.worker.unref();
     this.#idle.push(thread);
   }
 
@@ -168,25 +180,30 @@ class ThreadPool implements Workers {
     this.#closed = true;
     const reason = new TsbuildError('ABORTED', 'the workers were closed');
     for (const job of this.#waiting.splice(0)) job.reject(reason);
-    await Promise.all([...this.#threads].map(([thread, job]) => this.#end(thread, job, reason)));
+    await Promise.all([...this.#threads].map((thread) => this.#end(thread, reason)));
   }
 
   #dispatch(): void {
     while (this.#waiting.length > 0) {
-      const thread = this.#idle.pop() ?? this.#start();
+      const { lane } = this.#waiting[0]!.options;
+      const thread = (lane && this.#threadOn(lane)) ?? this.#idle.pop() ?? this.#start();
       if (thread === undefined) return;
-      const job = this.#waiting.shift()!;
-      this.#threads.set(thread, job);
-      thread.ref();
-      this.#post(thread, job);
+      this.#post(thread, this.#waiting.shift()!);
     }
   }
 
-  #post(thread: Worker, job: Job): void {
+  /** The one that works for a lane. */
+  #threadOn(lane: object): Thread | undefined {
+    return [...this.#threads].find(({ jobs }) => jobs[0]?.options.lane === lane);
+  }
+
+  #post(thread: Thread, job: Job): void {
     try {
       const { task, input, options } = job;
       const request: TaskRequest = { task, input, isFollowed: options.onProgress !== undefined };
-      thread.postMessage(request, [...(options.transfer ?? [])]);
+      thread.worker.postMessage(request, [...(options.transfer ?? [])]);
+      thread.jobs.push(job);
+      thread.worker.ref();
     } catch (error) {
       // The input cannot be cloned: the thread has not even heard of it.
       this.#release(thread);
@@ -194,38 +211,39 @@ class ThreadPool implements Workers {
     }
   }
 
-  #start(): Worker | undefined {
+  #start(): Thread | undefined {
     if (this.#threads.size >= this.#options.size) return undefined;
     const workerData: ThreadData = { gate: createGate() };
-    const thread = new Worker(this.#options.entry, {
+    const worker = new Worker(this.#options.entry, {
       ...{ execArgv: [], workerData },
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
     });
-    this.#gates.set(thread, workerData.gate);
-    this.#threads.set(thread, undefined);
-    thread.on('message', (reply: TaskReply) => this.#receive(thread, reply));
-    thread.on('error', (error) => this.#lost(thread, error));
-    thread.on('exit', (code) => this.#lost(thread, new Error(`exit code ${code}`)));
+    const thread: Thread = { worker, gate: workerData.gate, jobs: [] };
+    this.#threads.add(thread);
+    worker.on('message', (reply: TaskReply) => this.#receive(thread, reply));
+    worker.on('error', (error) => this.#lost(thread, error));
+    worker.on('exit', (code) => this.#lost(thread, new Error(`exit code ${code}`)));
     return thread;
   }
 
-  #receive(thread: Worker, reply: TaskReply): void {
-    const job = this.#threads.get(thread);
-    if (job === undefined) return;
+  #receive(thread: Thread, reply: TaskReply): void {
+    const [job] = thread.jobs;
+    if (job === undefined || !this.#threads.has(thread)) return;
     if (reply.kind === 'progress') {
       job.options.onProgress?.(reply.value);
       return;
     }
+    thread.jobs.shift();
     this.#release(thread);
     if (reply.kind === 'result') job.resolve(reply.value);
     else job.reject(fromPlainError(reply.error));
     this.#dispatch();
   }
 
-  #release(thread: Worker): void {
-    this.#threads.set(thread, undefined);
+  #release(thread: Thread): void {
+    if (thread.jobs.length > 0) return;
     this.#idle.push(thread);
-    thread.unref();
+    thread.worker.unref();
     this.#retireSoon();
   }
 
@@ -238,18 +256,20 @@ class ThreadPool implements Workers {
   #retire(): void {
     this.#retiring = undefined;
     if (this.#idle.length < this.#threads.size || this.#holds > 0) return;
-    for (const thread of [...this.#idle]) void this.#end(thread, undefined, undefined);
+    for (const thread of [...this.#idle]) void this.#end(thread, undefined);
   }
 
   /** A thread that ended by itself: out of memory, or a crash of native code. */
-  #lost(thread: Worker, cause: unknown): void {
-    const job = this.#threads.get(thread);
+  #lost(thread: Thread, cause: unknown): void {
     if (!this.#forget(thread)) return;
-    job?.reject(new TsbuildError('INTERNAL', `run ${job.task}: the worker thread died`, { cause }));
+    for (const job of thread.jobs) {
+      const message = `run ${job.task}: the worker thread died`;
+      job.reject(new TsbuildError('INTERNAL', message, { cause }));
+    }
     this.#dispatch();
   }
 
-  #forget(thread: Worker): boolean {
+  #forget(thread: Thread): boolean {
     const at = this.#idle.indexOf(thread);
     if (at >= 0) this.#idle.splice(at, 1);
     return this.#threads.delete(thread);
@@ -262,17 +282,15 @@ class ThreadPool implements Workers {
       job.reject(reason);
       return;
     }
-    for (const [thread, running] of this.#threads) {
-      if (running === job) void this.#end(thread, job, reason).then(() => this.#dispatch());
-    }
+    const thread = [...this.#threads].find(({ jobs }) => jobs.includes(job));
+    if (thread !== undefined) void this.#end(thread, reason).then(() => this.#dispatch());
   }
 
-  /** The job is over only when its thread no longer writes anything. */
-  async #end(thread: Worker, job: Job | undefined, reason: unknown): Promise<void> {
+  /** Its jobs are over only when it no longer writes anything. */
+  async #end(thread: Thread, reason: unknown): Promise<void> {
     this.#forget(thread);
-    const gate = this.#gates.get(thread);
-    if (gate !== undefined) await closeGate(gate);
-    await thread.terminate();
-    job?.reject(reason);
+    await closeGate(thread.gate);
+    await thread.worker.terminate();
+    for (const job of thread.jobs) job.reject(reason);
   }
 }

@@ -30,8 +30,11 @@ export interface PartsOptions extends WriteOptions {
 const PART_BYTES = 1024 * 1024;
 /** At once: two being filled, one being hashed, and the next one ready. */
 const PARTS = 4;
-/** Until so many parts are written, one thread fills them: a second costs 0.1 s of processor time and 15 MB to begin with. */
-const PARTS_OF_ONE_THREAD = 64;
+/**
+ * One thread fills them; when it was waited for so long, a second one helps, which costs 0.1 s of processor time and 15 MB to
+ * begin with. Where the laying out and the hashing take as long as the filling, it would be of no use.
+ */
+const WAIT_FOR_HELP_MS = 300;
 
 /**
  * What `writeLayer` writes, byte for byte; but contents whose sha256 is not known stay without one in the index.
@@ -84,15 +87,18 @@ function startFilling(workers: Workers, outer: AbortSignal) {
   const started: StartedPart[] = [];
   const stopped = new AbortController();
   const signal = AbortSignal.any([outer, stopped.signal]);
+  const [lane, helper] = [{}, {}];
   let buffers = 0;
   let parts = 0;
-  let last: Promise<unknown> = Promise.resolve();
+  let waited = 0;
   const buffer = () => {
     buffers += 1;
     return new SharedArrayBuffer(PART_BYTES);
   };
   const hashNext = async ({ part, filled }: StartedPart): Promise<SharedArrayBuffer> => {
+    const from = performance.now();
     await filled;
+    waited += performance.now() - from;
     // All parts before this one are filled too.
     if (part.consume) for (const file of part.ended) unlinkSync(fsPath(file));
     hash.update(Buffer.from(part.bytes, 0, part.size));
@@ -102,9 +108,8 @@ function startFilling(workers: Workers, outer: AbortSignal) {
     buffer,
     start(part: TarPart): void {
       parts += 1;
-      const before = parts > PARTS_OF_ONE_THREAD ? Promise.resolve() : last;
-      const filled = before.then(() => workers.run(FILL_TASK, part, { signal }));
-      last = filled;
+      const isForHelper = waited >= WAIT_FOR_HELP_MS && parts % 2 === 0;
+      const filled = workers.run(FILL_TASK, part, { signal, lane: isForHelper ? helper : lane });
       // Awaited in order; until its turn a failure must not count as unhandled.
       filled.catch(() => {});
       started.push({ part, filled });

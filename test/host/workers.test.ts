@@ -19,6 +19,7 @@ serveTasks({
   bytes: (n, { transfer }) => { const bytes = new Uint8Array(n); transfer(bytes.buffer); return bytes; },
   fail: () => { throw new TsbuildError('CONTEXT', 'read a file: it is gone', { hint: 'look for it', cause: Object.assign(new Error('no such file'), { code: 'ENOENT' }) }); },
   spin: (flag) => { Atomics.store(flag, 0, 1); Atomics.notify(flag, 0); for (;;) Atomics.add(flag, 1, 1); },
+  turn: ({ flags, n }) => { if (Atomics.compareExchange(flags, 0, n, n + 1) !== n) throw new Error('not in order'); return threadId; },
   die: () => process.exit(3),
   secret: () => () => {},
 });
@@ -43,9 +44,9 @@ function start(size = 2): Workers {
 }
 
 /** Shared memory that a spinning task marks when it has begun. */
-async function spinning(workers: Workers, signal?: AbortSignal) {
+async function spinning(workers: Workers, signal?: AbortSignal, lane?: object) {
   const flag = new Int32Array(new SharedArrayBuffer(8));
-  const running = workers.run('spin', flag, signal && { signal });
+  const running = workers.run('spin', flag, { ...(signal && { signal }), lane });
   running.catch(() => {});
   await Atomics.waitAsync(flag, 0, 0).value;
   return { running, flag };
@@ -93,6 +94,69 @@ describe('worker threads', () => {
     expect(await Promise.all(inputs.map((i) => workers.run(i % 2 ? 'echo' : 'later', i)))).toEqual(
       inputs,
     );
+  });
+
+  test('do what is on one lane in its order, each thing when the one before is done, without being asked', async () => {
+    const workers = start(2);
+    const lane = {};
+    const flags = new Int32Array(new SharedArrayBuffer(4));
+    const ran = Array.from({ length: 5 }, (_, n) => workers.run('turn', { flags, n }, { lane }));
+    // This thread hears nothing meanwhile; only a thread that has all of them gets through.
+    const deadline = Date.now() + 30_000;
+    while (Atomics.load(flags, 0) < 5 && Date.now() < deadline) Atomics.wait(flags, 0, -1, 1);
+    expect(Atomics.load(flags, 0)).toBe(5);
+    const threads = (await Promise.all(ran)) as number[];
+    expect(new Set(threads).size).toBe(1);
+  });
+
+  test('have other lanes in other threads', async () => {
+    const workers = start(2);
+    const [a, b] = [{}, {}];
+    const { running } = await spinning(workers, undefined, a);
+    const onA = workers.run('echo', 'a', { lane: a });
+    onA.catch(() => {});
+    expect(await workers.run('echo', 'b', { lane: b })).toBe('b');
+    expect(await workers.run('echo', 'c')).toBe('c');
+    await workers[Symbol.asyncDispose]();
+    await expect(running).rejects.toMatchObject({ code: 'ABORTED' });
+    await expect(onA).rejects.toMatchObject({ code: 'ABORTED' });
+  });
+
+  test('wait with all of a lane while there is no thread for it', async () => {
+    const workers = start(1);
+    const stop = new AbortController();
+    const { running } = await spinning(workers, stop.signal);
+    const lane = {};
+    const ran = [1, 2, 3].map((n) => workers.run('later', n, { lane }));
+    stop.abort(new Error('enough'));
+    await expect(running).rejects.toThrow('enough');
+    expect(await Promise.all(ran)).toEqual([1, 2, 3]);
+  });
+
+  test('end all of a lane with what is aborted there, and with the thread', async () => {
+    const workers = start(1);
+    const stop = new AbortController();
+    const lane = {};
+    const { running } = await spinning(workers, undefined, lane);
+    const second = workers.run('echo', 2, { lane, signal: stop.signal });
+    second.catch(() => {});
+    stop.abort(new Error('enough'));
+    await expect(running).rejects.toThrow('enough');
+    await expect(second).rejects.toThrow('enough');
+    const died = [workers.run('die', 0, { lane }), workers.run('echo', 3, { lane })];
+    const code = { code: 'INTERNAL' };
+    await Promise.all(died.map((job) => expect(job).rejects.toMatchObject(code)));
+    expect(await workers.run('echo', 4, { lane })).toBe(4);
+  });
+
+  test('do the next thing on a lane after one that failed or cannot be sent', async () => {
+    const workers = start(1);
+    const lane = {};
+    const failed = expect(workers.run('fail', 0, { lane })).rejects.toThrow('read a file');
+    const unsent = expect(workers.run('echo', () => {}, { lane })).rejects.toThrow('be cloned');
+    const next = workers.run('echo', 1, { lane });
+    await Promise.all([failed, unsent]);
+    expect(await next).toBe(1);
   });
 
   test('report what they do', async () => {
