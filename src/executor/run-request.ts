@@ -31,6 +31,8 @@ export interface Workshop {
     parents: readonly Layer[],
     options: { readonly sourceDateEpoch?: number; readonly signal: AbortSignal },
   ) => Promise<Layer | undefined>;
+  /** While a container writes to a snapshot that `commit` will be asked for; until it is disposed of. */
+  readonly expectCommit: (snapshot: Snapshot, parents: readonly Layer[]) => Disposable;
   readonly streams: StandardStreams;
   readonly searchPath: string;
   /** The group that the request asks for. */
@@ -89,7 +91,8 @@ export async function runRequest(
     endMount();
     const endRun = measure('run');
     const container = { request, call, files, root: snapshot.root, mounts };
-    const exit = await runContainer(workshop, container);
+    const help = request.commit && workshop.expectCommit(snapshot, request.layers);
+    const exit = await runContainer(workshop, container).finally(() => help?.[Symbol.dispose]());
     endRun();
     let layer: Layer | undefined;
     if (request.commit !== undefined && exit.exitCode === 0) {

@@ -76,6 +76,11 @@ export function executorTasks(fillers: () => Workers) {
       applyLayer(index, directory, { rootless });
       return directory;
     },
+    /** Gets ready for the commit of something large upon these layers. */
+    'executor.expect': (parents: readonly Layer[]): void => {
+      fillers().warm();
+      stackTree(parents, read);
+    },
     /** {@link CommitTask} to `WrittenLayer`, or `undefined` if nothing changed. */
     'executor.commit': async (task: CommitTask) => {
       const { snapshots, snapshot, parents, options, consume } = task;

@@ -17,6 +17,7 @@ import { createRunc } from '../runtime/runc.ts';
 import type { Snapshot, Snapshotter } from '../snapshot/snapshotter.ts';
 import { openStore, type Store } from '../store/store.ts';
 import type { StandardStreams } from './container-io.ts';
+import { helpEarly } from './early-help.ts';
 import { mountCircumstances, remembered } from './host-facts.ts';
 import { copiedLowers, mountedLowers } from './lowers.ts';
 import type { Session } from './messages.ts';
@@ -96,6 +97,11 @@ export function openWorkshop(
       ...kept,
       ...files,
     }),
+    expectCommit: (snapshot, parents) =>
+      helpEarly(
+        () => isMuch(files.snapshots, snapshot),
+        () => void workers.run('executor.expect', parents).catch(() => {}),
+      ),
     streams,
     searchPath: session.searchPath,
     cgroupOf: ({ cgroupParent }, key) =>
@@ -107,6 +113,16 @@ export function openWorkshop(
       umount(run, MNT_DETACH);
     },
   };
+}
+
+/** Of a snapshot that is being written to. */
+function isMuch(snapshots: Snapshotter, snapshot: Snapshot): boolean {
+  try {
+    return snapshots.smallChanges(snapshot) === undefined;
+  } catch {
+    // What was listed is gone: nothing is known yet.
+    return false;
+  }
 }
 
 interface CommitContext {
