@@ -34,16 +34,19 @@ const commonJS = {
   banner: { js: "const __moduleUrl=require('node:url').pathToFileURL(__filename).href;" },
 };
 
-// Larger than what needs them, and rarely needed: undici by registries, yargs by completion, fast-glob for a hint,
-// dockerfile-ast for errors, tar-stream for archives of images.
-const APART = ['undici', 'yargs', 'fast-glob', 'dockerfile-ast', 'tar-stream'];
+// Larger than what needs them, and rarely needed: yargs by completion, fast-glob for a hint, dockerfile-ast for errors,
+// tar-stream for archives of images; and undici, of which we have a part, by registries.
+const APART = ['yargs', 'fast-glob', 'dockerfile-ast', 'tar-stream'];
+const OUR_UNDICI = 'src/registry/undici.ts';
 const apart = {
   name: 'apart',
-  setup: ({ onResolve }) =>
+  setup({ onResolve }) {
     onResolve({ filter: new RegExp(`^(${APART.join('|')})$`) }, ({ path }) => ({
       path: `./${path}.cjs`,
       external: true,
-    })),
+    }));
+    onResolve({ filter: /^\.\/undici\.ts$/ }, () => ({ path: './undici.cjs', external: true }));
+  },
 };
 
 // An ES module turned into CommonJS: what imports its default export takes all of a CommonJS module for that.
@@ -75,6 +78,7 @@ const results = await Promise.all([
     plugins: [apart],
   }),
   build({ ...commonJS, entryPoints: APART, footer: { js: asDefault } }),
+  build({ ...commonJS, entryPoints: { undici: OUR_UNDICI } }),
   build({
     ...common,
     format: 'esm',

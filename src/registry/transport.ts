@@ -5,10 +5,11 @@
  */
 import type { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
-import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import type { buildConnector as Connectors, Dispatcher } from 'undici';
 import { isLoopback, names } from './endpoint.ts';
 import { broken, isCertificateAlert } from './error.ts';
 import type { Exchange, HttpBody, HttpRequest } from './http.ts';
+import { Agent, buildConnector, EnvHttpProxyAgent } from './undici.ts';
 import { watchedBody } from './watched-body.ts';
 
 export interface TlsOptions {
@@ -141,12 +142,12 @@ function createPool(url: URL, options: TransportOptions): Pool {
 
 /** Of a TLS alert, undici says only that the other side has closed. */
 function tellingAlerts(
-  options: buildConnector.BuildOptions,
+  options: Connectors.BuildOptions,
   tell: (alert: Error) => void,
-): buildConnector.connector {
+): Connectors.connector {
   const connect = buildConnector(options);
   return (target, done) =>
-    connect(target, (...[error, socket]: Parameters<buildConnector.Callback>) => {
+    connect(target, (...[error, socket]: Parameters<Connectors.Callback>) => {
       socket?.prependListener('error', (cause: NodeJS.ErrnoException) => {
         if (isCertificateAlert(cause.code)) tell(cause);
       });
