@@ -12,8 +12,8 @@ import { writeFully } from './write-fully.ts';
 const SMALLEST_HOLE = 64 * 1024;
 
 export interface SparseFile {
-  /** Appends. */
-  write(bytes: Uint8Array): void;
+  /** Appends. False if that is a hole, which the file has only when something comes behind it. */
+  write(bytes: Uint8Array): boolean;
   /** Gives the file its length; to be called in the end. */
   finish(): void;
 }
@@ -26,6 +26,7 @@ export function sparseFile(fd: number): SparseFile {
     write(bytes) {
       endsInHole = !writeSparse(fd, bytes, length);
       length += bytes.length;
+      return !endsInHole;
     },
     finish() {
       if (endsInHole) ftruncateSync(fd, length);

@@ -26,6 +26,8 @@ export interface LayerPull {
   readonly layer: Descriptor;
   /** What the image's configuration says that its tar is. */
   readonly diffID: DiffID;
+  /** The largest one of its image, which the others will have to wait for. */
+  readonly isLargest?: boolean;
   readonly step: string;
   readonly emit?: EventSink;
   /** For large layers. Without, this thread does everything. */
@@ -83,7 +85,7 @@ function isPresent(
 }
 
 async function receive(
-  { store, layer, diffID, workers, signal }: LayerPull,
+  { store, layer, diffID, isLargest: hashHere, workers, signal }: LayerPull,
   compression: Compression,
   keep: boolean,
   open: (signal: AbortSignal) => Promise<Readable>,
@@ -98,7 +100,9 @@ async function receive(
     }
     const file = join(directory, 'blob');
     const { size } = layer;
-    const written = await receiveDownload({ open, size, file, request, workers, signal });
+    const written = await receiveDownload({
+      ...{ open, size, file, request, hashHere, workers, signal },
+    });
     store.adoptBlob(file, layer.digest);
     adoptLayer(store, written);
   });

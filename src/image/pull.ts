@@ -188,11 +188,12 @@ async function pullLayers(
     throw new TsbuildError('MANIFEST', `image ${pulling.title}: its manifest has ${counts}`);
   }
   warnOfPlatform(pulling, config);
+  const largest = Math.max(...manifest.layers.map(({ size }) => size));
   // An image may have the same layer twice.
   const layers = new Map(
     manifest.layers.map((layer, at) => [
       `${layer.digest} ${diffIDs[at]}`,
-      { layer, diffID: diffIDs[at]! },
+      { layer, diffID: diffIDs[at]!, isLargest: layer.size === largest },
     ]),
   );
   const limit = pLimit(pulling.concurrency ?? CONCURRENCY);

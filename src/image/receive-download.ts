@@ -1,16 +1,26 @@
 /**
  * A layer's blob on its way: this thread writes what comes into a file, and a worker thread follows it there, inflates,
- * hashes, indexes and stores. The file is what they share, and it holds as much as one is ahead of the other.
+ * hashes, indexes and stores. The file is what they share, and it holds as much as one is ahead of the other. Inflating takes
+ * longest, so of one layer this thread hashes what the worker writes, following it in turn.
  */
-import { closeSync, openSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync, rmSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { TsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import { createGrowth } from '../host/range-reader.ts';
 import type { Workers } from '../host/workers.ts';
 import { writeFully } from '../host/write-fully.ts';
 import type { WrittenLayer } from '../layer/layer.ts';
-import { type FileRequest, RECEIVE_TASK, receiveFile } from '../layer/receive-file.ts';
+import { checkDiffID, receivedTar } from '../layer/receive.ts';
+import {
+  type FileRequest,
+  RECEIVE_TASK,
+  RECEIVE_UNHASHED_TASK,
+  receiveFile,
+} from '../layer/receive-file.ts';
+import { type DiffID, digestFromHex } from '../oci/digest.ts';
 import { together } from './together.ts';
 
 export interface Download {
@@ -19,18 +29,22 @@ export interface Download {
   readonly size: number;
   /** The blob's; must not exist. */
   readonly file: string;
-  readonly request: Omit<FileRequest, 'source' | 'expected' | 'growth'>;
+  readonly request: DownloadRequest;
+  /** For one layer at a time: this thread hashes its tar. */
+  readonly hashHere?: boolean | undefined;
   /** Without, this thread does one after the other. */
   readonly workers?: (() => Promise<Workers>) | undefined;
   readonly signal: AbortSignal;
 }
+
+type DownloadRequest = Omit<FileRequest, 'source' | 'expected' | 'growth'>;
 
 /** Smaller blobs are here before a thread has started. */
 const SMALL_BYTES = 1024 * 1024;
 
 /** After an error, what has been written is the caller's to remove. @throws what `open` and {@link receiveFile} do */
 export async function receiveDownload(download: Download): Promise<WrittenLayer> {
-  const { file, size, open, request, workers, signal } = download;
+  const { file, size, open, request, hashHere, workers, signal } = download;
   const source = { file, offset: 0, size };
   if (workers === undefined || size <= SMALL_BYTES) {
     await writeBlob(await open(signal), file, signal);
@@ -41,13 +55,71 @@ export async function receiveDownload(download: Download): Promise<WrittenLayer>
   const growth = createGrowth();
   const [, written] = await together(signal, (inner) => {
     const opened = open(inner);
-    const follow = () =>
-      pool.run(RECEIVE_TASK, { ...request, source, growth: growth.shared }, { signal: inner });
+    const input: FileRequest = { ...request, source, growth: growth.shared };
+    const run: Run = (task, onProgress) =>
+      pool.run(task, input, {
+        signal: inner,
+        ...(onProgress && { onProgress: (size: unknown) => onProgress(size as number) }),
+      }) as Promise<WrittenLayer | undefined>;
     // First the file, then its reader.
     const writing = opened.then((blob) => writeBlob(blob, file, inner, growth.grown));
-    return [writing, opened.then(follow)];
+    const follow = () => (hashHere ? hashing(request, run) : run(RECEIVE_TASK));
+    return [writing, opened.then(follow)] as Promise<WrittenLayer | undefined>[];
   });
-  return written as WrittenLayer;
+  return written!;
+}
+
+type Run = (task: string, onProgress?: (size: number) => void) => Promise<WrittenLayer | undefined>;
+
+/** Has somebody else receive it, and hashes here what that writes. */
+async function hashing(request: DownloadRequest, run: Run): Promise<WrittenLayer | undefined> {
+  const file = receivedTar(request.directory);
+  const follower = followHash(file);
+  let failure: unknown;
+  try {
+    const written = await run(RECEIVE_UNHASHED_TASK, (size) => {
+      try {
+        follower.hashTo(size);
+      } catch (error) {
+        failure ??= error;
+      }
+    });
+    if (failure !== undefined) throw failure;
+    if (written !== undefined) {
+      follower.hashTo(written.size);
+      checkDiffID(request, follower.digest());
+      return written;
+    }
+  } finally {
+    follower.close();
+  }
+  rmSync(file);
+  return await run(RECEIVE_TASK);
+}
+
+const BUFFER_BYTES = 1024 * 1024;
+
+/** Hashes a file that is being written, as far as it is said to be there. */
+function followHash(file: string) {
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  let fd = -1;
+  let at = 0;
+  return {
+    hashTo(size: number): void {
+      if (fd < 0) fd = openSync(file, 'r');
+      while (at < size) {
+        const length = readSync(fd, buffer, 0, Math.min(BUFFER_BYTES, size - at), at);
+        if (length === 0) throw new TsbuildError('STORE', `read ${file}: it has been cut short`);
+        hash.update(buffer.subarray(0, length));
+        at += length;
+      }
+    },
+    digest: () => digestFromHex<DiffID>(hash.digest('hex')),
+    close(): void {
+      if (fd >= 0) closeSync(fd);
+    },
+  };
 }
 
 async function writeBlob(

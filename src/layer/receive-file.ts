@@ -16,17 +16,19 @@ import {
   operationOf,
   type ReceiveOptions,
   type ReceiveRequest,
+  receivedTar,
   receiveLayer,
 } from './receive.ts';
 
 /** Plain data, for a worker. */
-export interface FileRequest extends Omit<ReceiveRequest, 'source'> {
+export interface FileRequest extends Omit<ReceiveRequest, 'source' | 'unhashed'> {
   readonly source: string | FileRange;
   /** Of a file that another thread still writes: its {@link Growth}. */
   readonly growth?: SharedArrayBuffer;
 }
 
 export const RECEIVE_TASK = 'layer.receive';
+export const RECEIVE_UNHASHED_TASK = 'layer.receive-unhashed';
 
 const READ_BYTES = 256 * 1024;
 
@@ -39,8 +41,26 @@ export async function receiveFile(
   const range = rangeOf(source);
   if (range === undefined) return receiveLayer({ ...request, source: source as string }, options);
   using reader = openRange(range, request.growth);
-  const written = receiveAtOnce(reader, request, options);
-  return written ?? (await receiveLayer({ ...request, source: streamOf(reader) }, options));
+  const read = READERS[request.compression];
+  const written = read && receiveAtOnce(read, reader, request, options);
+  if (written !== undefined) return written;
+  if (read !== undefined) rmSync(receivedTar(request.directory));
+  return await receiveLayer({ ...request, source: streamOf(reader) }, options);
+}
+
+/**
+ * The same, but for {@link ReceiveRequest.unhashed}. `undefined` if it has to be begun anew, by {@link receiveFile} and without
+ * the tar that there is: who follows that must know.
+ */
+export async function receiveUnhashed(
+  request: FileRequest & { readonly source: FileRange },
+  options: ReceiveOptions = {},
+): Promise<WrittenLayer | undefined> {
+  using reader = openRange(request.source, request.growth);
+  const unhashed = { ...request, unhashed: true };
+  const read = READERS[request.compression];
+  if (read !== undefined) return receiveAtOnce(read, reader, unhashed, options);
+  return await receiveLayer({ ...unhashed, source: streamOf(reader) }, options);
 }
 
 /** A pipe has no size: it is a stream. */
@@ -50,14 +70,13 @@ function rangeOf(source: string | FileRange): FileRange | undefined {
   return stat?.isFile() ? { file: source, offset: 0, size: stat.size } : undefined;
 }
 
-/** `undefined` if this is for streams; then nothing is left of it. */
+/** `undefined` if this turned out to be for streams; then there is a tar with a part of it. */
 function receiveAtOnce(
+  read: GunzipRange,
   reader: RangeReader,
-  request: FileRequest,
+  request: Omit<ReceiveRequest, 'source'>,
   options: ReceiveOptions,
 ): WrittenLayer | undefined {
-  const read = READERS[request.compression];
-  if (read === undefined) return undefined;
   const what = operationOf(request);
   const hasher = request.expected && createHasher(request.expected);
   const receiver = createReceiver(request, what, options.onProgress);
@@ -69,7 +88,6 @@ function receiveAtOnce(
   } finally {
     receiver.close();
   }
-  rmSync(receiver.tar);
   return undefined;
 }
 

@@ -28,6 +28,8 @@ export interface ReceiveRequest {
   readonly expected?: Expected | undefined;
   /** What the image's configuration says; a blob with another tar is refused. */
   readonly diffID?: DiffID | undefined;
+  /** To find out the tar's digest is left to the caller, see {@link checkDiffID}: the result says `diffID`. */
+  readonly unhashed?: boolean | undefined;
   /** A private directory, which gets `layer.tar` and `layer.index`. After an error it is the caller's to remove. */
   readonly directory: string;
   /** Refuse a tar that is larger. A gzip can be a thousandth of what is in it, so without this only the disk is a limit. */
@@ -36,7 +38,7 @@ export interface ReceiveRequest {
 
 export interface ReceiveOptions {
   readonly signal?: AbortSignal;
-  /** Bytes of the tar so far. */
+  /** Bytes of the tar that can be read by now. */
   readonly onProgress?: (current: number) => void;
 }
 
@@ -63,6 +65,18 @@ export async function receiveLayer(
   } finally {
     receiver.close();
   }
+}
+
+/** Where the tar of a layer lies, from the first call of `onProgress` on at the latest. */
+export function receivedTar(directory: string): string {
+  return join(directory, 'layer.tar');
+}
+
+/** @throws TsbuildError `DIGEST_MISMATCH` if the tar is not the one that was promised */
+export function checkDiffID(request: Pick<ReceiveRequest, 'diffID'>, found: DiffID): void {
+  if (request.diffID === undefined || request.diffID === found) return;
+  const message = `${operationOf(request)}: its tar has the digest ${found}`;
+  throw new TsbuildError('DIGEST_MISMATCH', message);
 }
 
 /** For messages. */
@@ -103,9 +117,10 @@ export function createReceiver(
   what: string,
   onProgress?: (current: number) => void,
 ): Receiver {
-  const tar = join(request.directory, 'layer.tar');
-  const index = join(request.directory, 'layer.index');
-  const sink = openTarSink(tar);
+  const { directory, unhashed } = request;
+  const tar = receivedTar(directory);
+  const index = join(directory, 'layer.index');
+  const sink = openTarSink(tar, { unhashed, onWritten: onProgress });
   const collected = collectEntries(tar);
   const feed = feedTar(collected.add);
   const write = (chunk: Buffer) => {
@@ -117,15 +132,13 @@ export function createReceiver(
     }
     sink.put(chunk);
     feed.write(chunk);
-    onProgress?.(sink.position());
   };
   const finish = () => {
     feed.end();
     const size = sink.position();
-    const diffID = digestFromHex<DiffID>(sink.finish());
-    if (request.diffID !== undefined && diffID !== request.diffID) {
-      throw new TsbuildError('DIGEST_MISMATCH', `${what}: its tar has the digest ${diffID}`);
-    }
+    const found = sink.finish();
+    const diffID = unhashed ? request.diffID! : digestFromHex<DiffID>(found);
+    checkDiffID(request, diffID);
     try {
       writeFileSync(index, encodeIndex(collected.entries(), size), { flag: 'wx' });
     } catch (error) {

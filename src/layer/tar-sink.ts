@@ -3,7 +3,7 @@
  * into the buffer that is written, so each byte is copied by the kernel alone, and a small file costs no call of its own
  * on this side.
  */
-import { createHash, hash } from 'node:crypto';
+import { createHash, type Hash, hash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { diskError } from '../host/disk-error.ts';
 import { readSparse, type SparseFile, sparseFile } from '../host/sparse-file.ts';
@@ -30,29 +30,38 @@ export interface TarSink {
   copy(source: CopySource, isHashed: boolean): string | undefined;
   /** Zeros up to a whole block. */
   pad(): void;
-  /** Writes what is left; the hex sha256 of everything. */
+  /** Writes what is left; the hex sha256 of everything, or '' of what is `unhashed`. */
   finish(): string;
   /** Closes the file; idempotent. */
   close(): void;
 }
 
+export interface TarSinkOptions {
+  readonly unhashed?: boolean | undefined;
+  /** Called with the bytes that can be read from the file by now. */
+  readonly onWritten?: ((size: number) => void) | undefined;
+}
+
 /** @throws TsbuildError `DISK_FULL`, `STORE` from each call that may write. */
-export function openTarSink(file: string): TarSink {
-  return new FileSink(file);
+export function openTarSink(file: string, options: TarSinkOptions = {}): TarSink {
+  return new FileSink(file, options);
 }
 
 class FileSink implements TarSink {
   readonly #file: string;
   readonly #fd: number;
   readonly #out: SparseFile;
-  readonly #hash = createHash('sha256');
+  readonly #hash: Hash | undefined;
+  readonly #onWritten: ((size: number) => void) | undefined;
   readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #used = 0;
   #flushed = 0;
   #isOpen = true;
 
-  constructor(file: string) {
+  constructor(file: string, { unhashed, onWritten }: TarSinkOptions) {
     this.#file = file;
+    this.#hash = unhashed ? undefined : createHash('sha256');
+    this.#onWritten = onWritten;
     this.#fd = attempt(file, () => openSync(file, 'wx', 0o644));
     this.#out = sparseFile(this.#fd);
   }
@@ -89,7 +98,8 @@ class FileSink implements TarSink {
     this.#flush();
     attempt(this.#file, () => this.#out.finish());
     this.close();
-    return this.#hash.digest('hex');
+    this.#onWritten?.(this.#flushed);
+    return this.#hash?.digest('hex') ?? '';
   }
 
   close(): void {
@@ -122,10 +132,11 @@ class FileSink implements TarSink {
 
   #flush(): void {
     const bytes = this.#buffer.subarray(0, this.#used);
-    this.#hash.update(bytes);
-    attempt(this.#file, () => this.#out.write(bytes));
+    this.#hash?.update(bytes);
+    const isThere = attempt(this.#file, () => this.#out.write(bytes));
     this.#flushed += this.#used;
     this.#used = 0;
+    if (isThere) this.#onWritten?.(this.#flushed);
   }
 }
 

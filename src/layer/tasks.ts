@@ -2,13 +2,20 @@
 
 import type { Tasks } from '../host/workers.ts';
 import type { DiffID } from '../oci/digest.ts';
+import type { FileRange } from '../tree/file-tree.ts';
 import { CLAMP_TASK, type ClampRequest, clampTimes } from './clamp-times.ts';
 import { COMPRESS_TASK } from './compress.ts';
 import { compressRange, type RangeRequest } from './compress-range.ts';
 import { FILL_TASK, fillPart, type TarPart } from './fill-part.ts';
 import { encodeIndex } from './index-encode.ts';
 import type { Layer } from './layer.ts';
-import { type FileRequest, RECEIVE_TASK, receiveFile } from './receive-file.ts';
+import {
+  type FileRequest,
+  RECEIVE_TASK,
+  RECEIVE_UNHASHED_TASK,
+  receiveFile,
+  receiveUnhashed,
+} from './receive-file.ts';
 import { scanLayer } from './scan.ts';
 
 /** Reads a tar and gives the bytes of its index; with `verify`, only if the tar has the layer's digest. */
@@ -22,6 +29,9 @@ export const layerTasks = {
   /** {@link FileRequest} to `WrittenLayer`; reports bytes. */
   [RECEIVE_TASK]: (request: FileRequest, { report }) =>
     receiveFile(request, { onProgress: report }),
+  /** The same, see {@link receiveUnhashed}. */
+  [RECEIVE_UNHASHED_TASK]: (request: FileRequest & { readonly source: FileRange }, { report }) =>
+    receiveUnhashed(request, { onProgress: report }),
   /** To `WrittenLayer`, or to nothing. */
   [CLAMP_TASK]: (request: ClampRequest) => clampTimes(request),
   [COMPRESS_TASK]: (request: RangeRequest, { transfer }) => {

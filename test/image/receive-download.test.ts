@@ -1,14 +1,21 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createWorkers, type Workers } from '../../src/host/workers.ts';
+import { createWorkers, inlineWorkers, type Workers } from '../../src/host/workers.ts';
 import { receiveDownload } from '../../src/image/receive-download.ts';
+import {
+  type FileRequest,
+  RECEIVE_TASK,
+  RECEIVE_UNHASHED_TASK,
+  receiveFile,
+} from '../../src/layer/receive-file.ts';
 import { type DiffID, digestOf } from '../../src/oci/digest.ts';
 import type { Compression } from '../../src/oci/media-types.ts';
+import type { FileRange } from '../../src/tree/file-tree.ts';
 import { tarOf } from '../helpers/archives.ts';
 import { bundleEntries, type Entries } from '../helpers/entries.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
@@ -35,6 +42,7 @@ function start(
   open: (signal: AbortSignal) => Promise<Readable>,
   more: {
     workers?: (() => Promise<Workers>) | undefined;
+    hashHere?: boolean;
     size?: number;
     compression?: Compression;
     diffID?: DiffID;
@@ -48,10 +56,11 @@ function start(
     diffID = digestOf<DiffID>(tar),
     signal = new AbortController().signal,
     workers = threads,
+    hashHere = false,
   } = more;
   const file = join(directory, 'blob');
   const request = { compression, diffID, directory };
-  const receiving = receiveDownload({ open, size, file, request, workers, signal });
+  const receiving = receiveDownload({ open, size, file, request, hashHere, workers, signal });
   return { file, directory, receiving };
 }
 
@@ -64,9 +73,10 @@ const pieces = (bytes: Buffer, step = 100_000) =>
   );
 
 describe.each([
-  ['in a worker thread', threads],
-  ['in this thread', undefined],
-])('a blob is received %s', (_, workers) => {
+  ['in a worker thread', threads, false],
+  ['in a worker thread, and hashed in this one', threads, true],
+  ['in this thread', undefined, false],
+])('a blob is received %s', (_, workers, hashHere) => {
   const half = tar.length / 2;
   const members = [tar.subarray(0, half), Buffer.alloc(0), tar.subarray(half)];
   test.each<[string, Buffer, Compression]>([
@@ -74,7 +84,7 @@ describe.each([
     ['several members', Buffer.concat(members.map((part) => gzipSync(part))), 'gzip'],
     ['zstd', execFileSync('zstd', ['-qc'], { input: tar, maxBuffer: 2 ** 24 }), 'zstd'],
   ])('and kept as it came: %s', async (_, bytes, compression) => {
-    const more = { workers, compression, size: bytes.length };
+    const more = { workers, hashHere, compression, size: bytes.length };
     const { file, receiving } = start(async () => pieces(bytes), more);
     const written = await receiving;
     expect(readFileSync(file).equals(bytes)).toBe(true);
@@ -83,7 +93,7 @@ describe.each([
   });
 
   test('and refused when it holds another tar', async () => {
-    const more = { workers, diffID: digestOf<DiffID>('other') };
+    const more = { workers, hashHere, diffID: digestOf<DiffID>('other') };
     await expect(start(async () => pieces(gzip), more).receiving).rejects.toMatchObject({
       code: 'DIGEST_MISMATCH',
     });
@@ -92,7 +102,7 @@ describe.each([
   test('and refused when it is damaged', async () => {
     const bytes = Buffer.from(gzip);
     bytes[bytes.length - 5]! ^= 1;
-    const { receiving, directory } = start(async () => pieces(bytes), { workers });
+    const { receiving, directory } = start(async () => pieces(bytes), { workers, hashHere });
     await expect(receiving).rejects.toMatchObject({ code: 'ARCHIVE' });
     expect(existsSync(join(directory, 'layer.index'))).toBe(false);
   });
@@ -108,7 +118,7 @@ describe.each([
   });
 
   test('unless its source does not open', async () => {
-    const none = start(() => Promise.reject(new Error('no such blob')), { workers });
+    const none = start(() => Promise.reject(new Error('no such blob')), { workers, hashHere });
     await expect(none.receiving).rejects.toThrow('no such blob');
     expect(readdirSync(none.directory)).toEqual([]);
   });
@@ -117,12 +127,45 @@ describe.each([
     const controller = new AbortController();
     const source = new PassThrough();
     source.write(gzip.subarray(0, 300_000));
-    const more = { workers, signal: controller.signal };
+    const more = { workers, hashHere, signal: controller.signal };
     const { receiving } = start(async () => source, more);
     setTimeout(() => controller.abort(new Error('enough')), 50);
     await expect(receiving).rejects.toThrow('enough');
     expect(source.destroyed).toBe(true);
   });
+});
+
+test('what has to be begun anew is hashed by the thread that does', async () => {
+  const workers = inlineWorkers({
+    [RECEIVE_UNHASHED_TASK]: ({ directory }: FileRequest, { report }) => {
+      writeFileSync(join(directory, 'layer.tar'), 'a part');
+      report(6);
+    },
+    [RECEIVE_TASK]: async (request: FileRequest) => {
+      const { file, size } = request.source as FileRange;
+      await expect.poll(() => statSync(file).size).toBe(size);
+      const { growth, ...whole } = request;
+      return receiveFile(whole);
+    },
+  });
+  const { receiving } = start(async () => pieces(gzip), {
+    workers: async () => workers,
+    hashHere: true,
+  });
+  const written = await receiving;
+  expect(written.diffID).toBe(digestOf(tar));
+  expect(readFileSync(written.tar).equals(tar)).toBe(true);
+});
+
+test('a tar with a hole at its end is hashed with it, also from another thread', async () => {
+  const sparse = tarOf([
+    { name: 'noise', content: randomBytes(1_500_000) },
+    { name: 'zeros', content: Buffer.alloc(5_000_000) },
+  ]);
+  const bytes = gzipSync(sparse);
+  const more = { size: bytes.length, diffID: digestOf<DiffID>(sparse), hashHere: true };
+  const written = await start(async () => pieces(bytes), more).receiving;
+  expect(readFileSync(written.tar).equals(sparse)).toBe(true);
 });
 
 test('what came so far is in the tar while the rest is still to come', async () => {
