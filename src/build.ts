@@ -2,6 +2,7 @@
  * `build`: wires the parts together. Dockerfile → plan → steps, each from the cache or executed → image → names and outputs.
  * What the parts promise is said where they are; this file only says who gets what.
  */
+import { setImmediate } from 'node:timers/promises';
 import { openBaseImages } from './base-images.ts';
 import { openBuildInputs } from './build-inputs.ts';
 import { stepHandlers } from './build-steps.ts';
@@ -68,7 +69,7 @@ export async function performBuild(
     resolveImage: async (image) => (await bases.resolve(image)).config,
   });
   const platform = targetPlatforms(options)[0]!;
-  if (options.noCache) warmExecutor(plan, environment);
+  if (options.noCache) void warmExecutor(plan, environment);
   const checks = runChecks(options, { inputs, dockerfile, bases, platform, neededOnly: true });
   await tellWarnings(operation, checks);
   await lease;
@@ -174,10 +175,12 @@ function runPlan(plan: Plan, images: readonly Image[], parts: BuildParts): Promi
   );
 }
 
-/** What executes RUNs starts while their inputs are prepared. */
-function warmExecutor(plan: Plan, environment: Environment): void {
+/** What executes RUNs starts while their inputs are prepared: when this settles, its processes are on their way. */
+async function warmExecutor(plan: Plan, environment: Environment): Promise<void> {
   const hasRun = [...plan.steps.values()].some((step) => step.op.type === 'run');
-  if (hasRun) void environment.executor().then((executor) => executor.warm());
+  if (!hasRun) return;
+  (await environment.executor()).warm();
+  await setImmediate();
 }
 
 /** One image, or an index of one for each platform. */

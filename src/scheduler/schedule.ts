@@ -28,8 +28,8 @@ export interface ScheduleOptions {
   readonly emit: EventSink;
   readonly signal: AbortSignal;
   readonly parallelism: number;
-  /** Told at the first step that no record answers: what executes steps may start while that one's inputs are prepared. */
-  readonly onMiss?: () => void;
+  /** Told at the first step that no record answers, and waited for: what executes steps may start while that one is prepared. */
+  readonly onMiss?: () => Promise<void>;
   /** RFC 3339 stamp of what is made now: the clock, or SOURCE_DATE_EPOCH. */
   readonly now: () => string;
 }
@@ -166,7 +166,7 @@ async function perform(run: Run, step: Step, parent: StepResult, inputs: readonl
   const hit = known && fromRecord(run, parent, known);
   if (hit) return { result: hit, cached: true };
   const missed = recipe && whyMissed(run, step, recipe);
-  if (run.executing.size === 0) run.onMiss?.();
+  if (run.executing.size === 0) await run.onMiss?.();
   const record = await executeOnce(run, step, recipe, execute);
   const made = fromRecord(run, parent, record);
   if (made === undefined)
