@@ -4,12 +4,14 @@
  * longest, so of one layer this thread hashes what the worker writes, following it in turn.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, openSync, rmSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate } from 'node:timers/promises';
 import { TsbuildError } from '../errors.ts';
 import { diskError } from '../host/disk-error.ts';
 import { createGrowth } from '../host/range-reader.ts';
+import { readSparse } from '../host/sparse-file.ts';
 import type { Workers } from '../host/workers.ts';
 import { writeFully } from '../host/write-fully.ts';
 import type { WrittenLayer } from '../layer/layer.ts';
@@ -63,7 +65,7 @@ export async function receiveDownload(download: Download): Promise<WrittenLayer>
       }) as Promise<WrittenLayer | undefined>;
     // First the file, then its reader.
     const writing = opened.then((blob) => writeBlob(blob, file, inner, growth.grown));
-    const follow = () => (hashHere ? hashing(request, run) : run(RECEIVE_TASK));
+    const follow = () => (hashHere ? hashing(request, run, inner) : run(RECEIVE_TASK));
     return [writing, opened.then(follow)] as Promise<WrittenLayer | undefined>[];
   });
   return written!;
@@ -72,22 +74,18 @@ export async function receiveDownload(download: Download): Promise<WrittenLayer>
 type Run = (task: string, onProgress?: (size: number) => void) => Promise<WrittenLayer | undefined>;
 
 /** Has somebody else receive it, and hashes here what that writes. */
-async function hashing(request: DownloadRequest, run: Run): Promise<WrittenLayer | undefined> {
+async function hashing(
+  request: DownloadRequest,
+  run: Run,
+  signal: AbortSignal,
+): Promise<WrittenLayer | undefined> {
   const file = receivedTar(request.directory);
-  const follower = followHash(file);
-  let failure: unknown;
+  const follower = followHash(file, signal);
   try {
-    const written = await run(RECEIVE_UNHASHED_TASK, (size) => {
-      try {
-        follower.hashTo(size);
-      } catch (error) {
-        failure ??= error;
-      }
-    });
-    if (failure !== undefined) throw failure;
+    const written = await run(RECEIVE_UNHASHED_TASK, follower.grown);
     if (written !== undefined) {
-      follower.hashTo(written.size);
-      checkDiffID(request, follower.digest());
+      follower.grown(written.size);
+      checkDiffID(request, await follower.digest());
       return written;
     }
   } finally {
@@ -99,24 +97,42 @@ async function hashing(request: DownloadRequest, run: Run): Promise<WrittenLayer
 
 const BUFFER_BYTES = 1024 * 1024;
 
-/** Hashes a file that is being written, as far as it is said to be there. */
-function followHash(file: string) {
+/**
+ * Hashes a file that is being written, as far as it is said to be there. A tar that is zeros for the most part grows faster
+ * than it is hashed, so there are turns for others in between, and holes are not read.
+ */
+function followHash(file: string, signal: AbortSignal) {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  const closed = new AbortController();
+  const turn = { signal: AbortSignal.any([signal, closed.signal]) };
   let fd = -1;
   let at = 0;
-  return {
-    hashTo(size: number): void {
+  let hashed = Promise.resolve();
+  const hashTo = async (size: number): Promise<void> => {
+    while (at < size) {
+      await setImmediate(undefined, turn);
       if (fd < 0) fd = openSync(file, 'r');
-      while (at < size) {
-        const length = readSync(fd, buffer, 0, Math.min(BUFFER_BYTES, size - at), at);
-        if (length === 0) throw new TsbuildError('STORE', `read ${file}: it has been cut short`);
-        hash.update(buffer.subarray(0, length));
-        at += length;
-      }
+      const part = { start: 0, size: Math.min(BUFFER_BYTES, size - at) };
+      if (readSparse(fd, buffer, at, part) < part.size)
+        throw new TsbuildError('STORE', `read ${file}: it has been cut short`);
+      hash.update(buffer.subarray(0, part.size));
+      at += part.size;
+    }
+  };
+  return {
+    grown(size: number): void {
+      hashed = hashed.then(() => hashTo(size));
+      // Told with the digest.
+      hashed.catch(() => {});
     },
-    digest: () => digestFromHex<DiffID>(hash.digest('hex')),
+    /** Of all that there is. */
+    async digest(): Promise<DiffID> {
+      await hashed;
+      return digestFromHex<DiffID>(hash.digest('hex'));
+    },
     close(): void {
+      closed.abort();
       if (fd >= 0) closeSync(fd);
     },
   };

@@ -1,6 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
@@ -166,6 +173,33 @@ test('a tar with a hole at its end is hashed with it, also from another thread',
   const more = { size: bytes.length, diffID: digestOf<DiffID>(sparse), hashHere: true };
   const written = await start(async () => pieces(bytes), more).receiving;
   expect(readFileSync(written.tar).equals(sparse)).toBe(true);
+});
+
+test('others have their turns while much is hashed that came at once', async () => {
+  const mebibytes = 32;
+  const size = mebibytes << 20;
+  const diffID = digestOf<DiffID>(Buffer.alloc(size));
+  let turns = 0;
+  const count = (): void => {
+    turns += 1;
+    counting = setImmediate(count);
+  };
+  let counting: NodeJS.Immediate | undefined;
+  onTestFinished(() => clearImmediate(counting));
+  const workers = inlineWorkers({
+    [RECEIVE_UNHASHED_TASK]: ({ directory }: FileRequest, { report }) => {
+      const file = join(directory, 'layer.tar');
+      writeFileSync(file, '');
+      truncateSync(file, size);
+      count();
+      report(size);
+      return { diffID, size, tar: file, index: '' };
+    },
+  });
+  const more = { workers: async () => workers, hashHere: true, diffID };
+  const written = await start(async () => pieces(gzip), more).receiving;
+  expect(written).toMatchObject({ diffID, size });
+  expect(turns).toBeGreaterThanOrEqual(mebibytes);
 });
 
 test('what came so far is in the tar while the rest is still to come', async () => {
