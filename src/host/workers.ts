@@ -131,7 +131,7 @@ class ThreadPool implements Workers {
   }
 
   run(task: string, input: unknown, options: RunOptions = {}): Promise<unknown> {
-    const { signal, lane } = options;
+    const { signal } = options;
     return new Promise((resolve, reject) => {
       if (this.#closed) throw new TsbuildError('ABORTED', `run ${task}: the workers are closed`);
       signal?.throwIfAborted();
@@ -151,9 +151,7 @@ class ThreadPool implements Workers {
         },
       };
       signal?.addEventListener('abort', abort, { once: true });
-      const thread = lane && this.#threadOn(lane);
-      if (thread !== undefined) this.#post(thread, job);
-      else this.#waiting.push(job);
+      this.#waiting.push(job);
       this.#dispatch();
     });
   }
@@ -183,13 +181,18 @@ class ThreadPool implements Workers {
     await Promise.all([...this.#threads].map((thread) => this.#end(thread, reason)));
   }
 
+  /** In their order, but what is on a lane need not wait behind others while a thread works for it. */
   #dispatch(): void {
-    while (this.#waiting.length > 0) {
-      const { lane } = this.#waiting[0]!.options;
-      const thread = (lane && this.#threadOn(lane)) ?? this.#idle.pop() ?? this.#start();
-      if (thread === undefined) return;
-      this.#post(thread, this.#waiting.shift()!);
-    }
+    const waiting = this.#waiting.splice(0);
+    this.#waiting.push(...waiting.filter((job) => !this.#place(job)));
+  }
+
+  /** Whether there was a thread for it. */
+  #place(job: Job): boolean {
+    const { lane } = job.options;
+    const thread = (lane && this.#threadOn(lane)) ?? this.#idle.pop() ?? this.#start();
+    if (thread !== undefined) this.#post(thread, job);
+    return thread !== undefined;
   }
 
   /** The one that works for a lane. */

@@ -133,6 +133,20 @@ describe('worker threads', () => {
     expect(await Promise.all(ran)).toEqual([1, 2, 3]);
   });
 
+  test('do what is on a lane in its order also where others wait in between', async () => {
+    const workers = start(1);
+    const stop = new AbortController();
+    const { running } = await spinning(workers, stop.signal);
+    const lane = {};
+    const flags = new Int32Array(new SharedArrayBuffer(4));
+    const turn = (n: number) => workers.run('turn', { flags, n }, { lane });
+    const ran = [turn(0), workers.run('echo', 0), turn(1)];
+    stop.abort(new Error('enough'));
+    await expect(running).rejects.toThrow('enough');
+    // By now the lane has a thread, which has not begun.
+    await Promise.all([...ran, turn(2)]);
+  });
+
   test('end all of a lane with what is aborted there, and with the thread', async () => {
     const workers = start(1);
     const stop = new AbortController();
