@@ -24,7 +24,7 @@ export function sparseFile(fd: number): SparseFile {
   let endsInHole = false;
   return {
     write(bytes) {
-      endsInHole = !writeSparse(fd, bytes, length);
+      if (bytes.length > 0) endsInHole = !writeSparse(fd, bytes, length);
       length += bytes.length;
       return !endsInHole;
     },

@@ -18,6 +18,7 @@ describe('a file with holes', () => {
     ['zeros alone', [zeros, zeros], 0],
     ['zeros before text', [zeros, text], 1],
     ['zeros after text', [text, zeros], 1],
+    ['zeros after text, and nothing after these', [text, zeros, Buffer.alloc(0)], 1],
     ['zeros between text', [text, zeros, zeros, text], 2],
     ['a few zeros', [Buffer.alloc(10)], 1],
     ['zeros but for one', [endsInOne, beginsWithOne], 512],
