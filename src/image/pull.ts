@@ -188,12 +188,12 @@ async function pullLayers(
     throw new TsbuildError('MANIFEST', `image ${pulling.title}: its manifest has ${counts}`);
   }
   warnOfPlatform(pulling, config);
-  const largest = Math.max(...manifest.layers.map(({ size }) => size));
+  const [largest] = manifest.layers.toSorted((a, b) => b.size - a.size);
   // An image may have the same layer twice.
   const layers = new Map(
     manifest.layers.map((layer, at) => [
       `${layer.digest} ${diffIDs[at]}`,
-      { layer, diffID: diffIDs[at]!, isLargest: layer.size === largest },
+      { layer, diffID: diffIDs[at]!, isLargest: layer.digest === largest?.digest },
     ]),
   );
   const limit = pLimit(pulling.concurrency ?? CONCURRENCY);

@@ -73,10 +73,14 @@ test('a COPY that does not fit', async () => {
   await expectRecovery(['build', '-q', '-t', 'app', context]);
 });
 
-test('a RUN of which the layer does not fit', async () => {
+test.each([
+  ['at once', 9_000_000, 'size=16m'],
+  ['in parts', 18_000_000, 'size=32m'],
+])('a RUN of which the layer, written %s, does not fit', async (_, bytes, size) => {
+  disk.remount(size);
   await ok(['build', '-q', '-t', 'busybox', join(cli.directory, 'base')]);
   const before = await ok(['images', '-q']);
-  const script = `head -c 9000000 /dev/urandom > /noise`;
+  const script = `head -c ${bytes} /dev/urandom > /noise`;
   const context = cli.context({ Dockerfile: `FROM busybox\nRUN ${script}\n` });
   await expectRecovery(['build', '-q', '-t', 'app', context], before);
 });

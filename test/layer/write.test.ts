@@ -244,11 +244,12 @@ describe('writing fails', () => {
         .toString()
         .split('\n').length;
     const before = open();
-    for (let i = 0; i < 10; i += 1) {
+    for (let i = 0; i < 100; i += 1) {
       expect(
         write1(fileOf('', { size: 1, content: { file: '/nowhere', offset: 0, size: 1 } })),
       ).toThrow();
     }
-    expect(open()).toBeLessThan(before + 5);
+    // Others in this process open files, too, but not as many.
+    expect(open()).toBeLessThan(before + 50);
   });
 });
