@@ -37,7 +37,6 @@ const commonJS = {
 // Larger than what needs them, and rarely needed: yargs by completion, fast-glob for a hint, dockerfile-ast for errors,
 // tar-stream for archives of images; and undici, of which we have a part, by registries.
 const APART = ['yargs', 'fast-glob', 'dockerfile-ast', 'tar-stream'];
-const OUR_UNDICI = 'src/registry/undici.ts';
 const apart = {
   name: 'apart',
   setup({ onResolve }) {
@@ -78,7 +77,7 @@ const results = await Promise.all([
     plugins: [apart],
   }),
   build({ ...commonJS, entryPoints: APART, footer: { js: asDefault } }),
-  build({ ...commonJS, entryPoints: { undici: OUR_UNDICI } }),
+  build({ ...commonJS, entryPoints: { undici: 'src/registry/undici.ts' } }),
   build({
     ...common,
     format: 'esm',

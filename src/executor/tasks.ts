@@ -55,6 +55,8 @@ export function prepareLower(
 /** Bytes of files from which on it is worth a detour that they are read by others. */
 const LARGE = 16 << 20;
 
+export const EXPECT_TASK = 'executor.expect';
+
 /**
  * The tasks of one thread, which remembers the indexes that it has read: the next step stands on the same layers. It
  * writes large layers with the help of `fillers`.
@@ -77,7 +79,7 @@ export function executorTasks(fillers: () => Workers) {
       return directory;
     },
     /** Gets ready for the commit of something large upon these layers. */
-    'executor.expect': (parents: readonly Layer[]): void => {
+    [EXPECT_TASK]: (parents: readonly Layer[]): void => {
       fillers().warm();
       stackTree(parents, read);
     },

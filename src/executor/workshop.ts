@@ -25,7 +25,7 @@ import { hideCgroups, mountPrivate, shareMounts } from './own-mounts.ts';
 import type { ContainerRuntime, Workshop } from './run-request.ts';
 import { keptFilters } from './seccomp-filters.ts';
 import { openSnapshotter, overlayWorks, type SnapshotChoice } from './snapshots.ts';
-import { type CommitTask, type ExecutorTasks, executorTasks } from './tasks.ts';
+import { type CommitTask, EXPECT_TASK, type ExecutorTasks, executorTasks } from './tasks.ts';
 
 /** What an executor has of the process that it runs in. */
 export interface Surroundings {
@@ -100,7 +100,8 @@ export function openWorkshop(
     expectCommit: (snapshot, parents) =>
       helpEarly(
         () => isMuch(files.snapshots, snapshot),
-        () => void workers.run('executor.expect', parents).catch(() => {}),
+        // What fails here, fails with the commit, too, and is told there.
+        () => void workers.run(EXPECT_TASK, parents).catch(() => {}),
       ),
     streams,
     searchPath: session.searchPath,

@@ -103,7 +103,6 @@ function writable(write: (chunk: Buffer) => void): Writable {
 
 /** The bytes of a layer's tar on their way into its files. */
 export interface Receiver {
-  readonly tar: string;
   /** The chunk is lent. */
   write(chunk: Buffer): void;
   /** Call at the end of the tar. */
@@ -146,5 +145,5 @@ export function createReceiver(
     }
     return { diffID, size, tar, index };
   };
-  return { tar, write, finish, close: () => sink.close() };
+  return { write, finish, close: () => sink.close() };
 }
