@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { END_OF_ARCHIVE } from '../tar/encode.ts';
 import { BLOCK, padding } from '../tar/entry.ts';
 import type { Content, FileRange } from '../tree/file-tree.ts';
-import { type Gaps, noGaps, type TarPart } from './fill-part.ts';
+import { type Gaps, noGaps, openState, type TarPart } from './fill-part.ts';
 import type { LayerInput } from './layer.ts';
 import { type LaidOut, type LayoutOptions, startLayout } from './tar-layout.ts';
 
@@ -137,7 +137,8 @@ function* makeRoom(draft: Draft, wanted: number): Parts<number> {
 }
 
 function partOf({ bytes, used: size, ...draft }: Draft): TarPart {
-  return { ...draft, size, bytes: bytes.buffer as unknown as SharedArrayBuffer };
+  const shared = bytes.buffer as unknown as SharedArrayBuffer;
+  return { ...draft, size, bytes: shared, state: openState() };
 }
 
 function knownHash(content: Content): string | undefined {

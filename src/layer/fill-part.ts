@@ -1,4 +1,4 @@
-/** A worker's share in writing a layer: the files of one part of its tar, read into the gaps between headers, and written. */
+/** The smallest share in writing a layer: the files of one part of its tar, read into the gaps between headers, and written. */
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { diskError } from '../host/disk-error.ts';
 import { fsPath } from '../host/path-bytes.ts';
@@ -18,6 +18,8 @@ export interface TarPart {
   readonly consume: boolean;
   /** Files that began in an earlier part and end in this one. */
   readonly ended: string[];
+  /** See {@link stateOf}: any thread that sees a part may fill it, and one does. */
+  readonly state: SharedArrayBuffer;
 }
 
 /** The gaps of a part, field by field: so the many of them pass to another thread in a fifth of the time. */
@@ -42,8 +44,29 @@ export function noGaps(): Gaps {
 
 export const FILL_TASK = 'layer.fill';
 
-/** @throws TsbuildError `CONTEXT` for a file that is not as it was, `DISK_FULL`, `STORE` */
-export function fillPart({ tar, start, size, bytes, gaps, consume }: TarPart): void {
+const STATES = ['open', 'claimed', 'filled'] as const;
+
+export function openState(): SharedArrayBuffer {
+  return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+}
+
+export function stateOf({ state }: TarPart): (typeof STATES)[number] {
+  return STATES[Atomics.load(new Int32Array(state), 0)]!;
+}
+
+/**
+ * Does nothing if another thread has begun to.
+ * @throws TsbuildError `CONTEXT` for a file that is not as it was, `DISK_FULL`, `STORE`
+ */
+export function fillPart(part: TarPart): void {
+  const state = new Int32Array(part.state);
+  const [open, claimed, filled] = STATES.keys();
+  if (Atomics.compareExchange(state, 0, open!, claimed!) !== open) return;
+  fill(part);
+  Atomics.store(state, 0, filled!);
+}
+
+function fill({ tar, start, size, bytes, gaps, consume }: TarPart): void {
   const part = Buffer.from(bytes, 0, size);
   const sources = openSources(gaps.at.length);
   try {
@@ -51,8 +74,8 @@ export function fillPart({ tar, start, size, bytes, gaps, consume }: TarPart): v
       const gap = { start: gaps.at[n]!, size: gaps.size[n]! };
       const range = rangeOf(gaps, n);
       const position = range.offset + gaps.skip[n]!;
-      const fill = (fd: number) => readSparse(fd, part, position, gap) === gap.size || undefined;
-      sources.use(range, gaps.name[n]!, fill);
+      const read = (fd: number) => readSparse(fd, part, position, gap) === gap.size || undefined;
+      sources.use(range, gaps.name[n]!, read);
       if (consume && gap.size === range.size) unlinkSync(fsPath(range.file));
     }
   } finally {

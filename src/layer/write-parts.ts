@@ -1,18 +1,21 @@
 /**
- * Writes a large layer by all cores. This thread lays the tar out, part by part: it knows every header and every size, so
- * all that is missing are the files' bytes. Workers read those and write the parts (fill-part.ts), while here the parts are
- * hashed in their order, which is what no two threads can share. What passes between the threads are names and ranges; the
- * bytes lie in a few buffers that both see.
+ * Writes a large layer by two threads. This one lays the tar out, part by part: it knows every header and every size, so
+ * all that is missing are the files' bytes. A worker reads those and writes the parts (fill-part.ts), while here the parts are
+ * hashed in their order, which is what no two threads can share. When the next one is not filled yet, this thread fills one
+ * itself: which of them is the slower depends on the files and on the host. What passes between the threads are names and
+ * ranges; the bytes lie in a few buffers that both see.
  */
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { closeSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { diskError } from '../host/disk-error.ts';
 import { fsPath } from '../host/path-bytes.ts';
 import type { Workers } from '../host/workers.ts';
 import { type DiffID, digestFromHex } from '../oci/digest.ts';
 import { cutParts } from './cut-parts.ts';
-import { FILL_TASK, type TarPart } from './fill-part.ts';
+import { FILL_TASK, fillPart, stateOf, type TarPart } from './fill-part.ts';
 import type { LayerInput, WrittenLayer } from './layer.ts';
 import { type WriteOptions, writeIndex } from './write.ts';
 
@@ -30,11 +33,6 @@ export interface PartsOptions extends WriteOptions {
 const PART_BYTES = 1024 * 1024;
 /** At once: two being filled, one being hashed, and the next one ready. */
 const PARTS = 4;
-/**
- * One thread fills them; when it was waited for so long, a second one helps, which costs 0.1 s of processor time and 15 MB to
- * begin with. Where the laying out and the hashing take as long as the filling, it would be of no use.
- */
-const WAIT_FOR_HELP_MS = 300;
 
 /**
  * What `writeLayer` writes, byte for byte; but contents whose sha256 is not known stay without one in the index.
@@ -78,7 +76,8 @@ function createTar(tar: string): number {
 
 interface StartedPart {
   readonly part: TarPart;
-  readonly filled: Promise<unknown>;
+  /** Of what this thread has filled, for the sake of its error alone. */
+  filled: Promise<unknown>;
 }
 
 /** The parts in work, in their order. */
@@ -87,18 +86,18 @@ function startFilling(workers: Workers, outer: AbortSignal) {
   const started: StartedPart[] = [];
   const stopped = new AbortController();
   const signal = AbortSignal.any([outer, stopped.signal]);
-  const [lane, helper] = [{}, {}];
+  // Of those that were filled here, the worker hears late that nothing is to be done.
+  setMaxListeners(0, signal);
+  const lane = {};
   let buffers = 0;
-  let parts = 0;
-  let waited = 0;
   const buffer = () => {
     buffers += 1;
     return new SharedArrayBuffer(PART_BYTES);
   };
-  const hashNext = async ({ part, filled }: StartedPart): Promise<SharedArrayBuffer> => {
-    const from = performance.now();
-    await filled;
-    waited += performance.now() - from;
+  const hashNext = async (): Promise<SharedArrayBuffer> => {
+    const [{ part }] = started as [StartedPart];
+    await filledPart(started, signal);
+    started.shift();
     // All parts before this one are filled too.
     if (part.consume) for (const file of part.ended) unlinkSync(fsPath(file));
     hash.update(Buffer.from(part.bytes, 0, part.size));
@@ -107,20 +106,14 @@ function startFilling(workers: Workers, outer: AbortSignal) {
   return {
     buffer,
     start(part: TarPart): void {
-      parts += 1;
-      const isForHelper = waited >= WAIT_FOR_HELP_MS && parts % 2 === 0;
-      const filled = workers.run(FILL_TASK, part, { signal, lane: isForHelper ? helper : lane });
-      // Awaited in order; until its turn a failure must not count as unhandled.
-      filled.catch(() => {});
-      started.push({ part, filled });
+      started.push({ part, filled: unhandled(workers.run(FILL_TASK, part, { signal, lane })) });
     },
     async nextBuffer(): Promise<SharedArrayBuffer> {
-      return buffers < PARTS ? buffer() : hashNext(started.shift()!);
+      return buffers < PARTS ? buffer() : hashNext();
     },
     /** The sha256 of all parts in hex. */
     async finish(): Promise<string> {
-      for (let next = started.shift(); next !== undefined; next = started.shift())
-        await hashNext(next);
+      while (started.length > 0) await hashNext();
       return hash.digest('hex');
     },
     /** No worker writes any more when this resolves. */
@@ -129,4 +122,35 @@ function startFilling(workers: Workers, outer: AbortSignal) {
       await Promise.allSettled(started.map(({ filled }) => filled));
     },
   };
+}
+
+/** Until the first part is filled, this thread fills what nobody else has begun to. */
+async function filledPart(started: readonly StartedPart[], signal: AbortSignal): Promise<void> {
+  const [first] = started as [StartedPart];
+  while (stateOf(first.part) !== 'filled') {
+    const next = started.find(({ part }) => stateOf(part) === 'open');
+    if (next === undefined) {
+      await first.filled;
+      return;
+    }
+    fillHere(next);
+    // For those who have been waiting for this thread meanwhile.
+    await setImmediate();
+    signal.throwIfAborted();
+  }
+}
+
+function fillHere(started: StartedPart): void {
+  try {
+    fillPart(started.part);
+  } catch (error) {
+    // Told when it is the part's turn, so that of two files it is always the same that is told of.
+    started.filled = unhandled(Promise.reject(error));
+  }
+}
+
+/** Awaited in order; until its turn a failure must not count as unhandled. */
+function unhandled(promise: Promise<unknown>): Promise<unknown> {
+  promise.catch(() => {});
+  return promise;
 }

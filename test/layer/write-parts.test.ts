@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { inlineWorkers } from '../../src/host/workers.ts';
+import { inlineWorkers, type Workers } from '../../src/host/workers.ts';
 import { fillPart, type TarPart } from '../../src/layer/fill-part.ts';
 import type { LayerInput } from '../../src/layer/layer.ts';
 import { writeLayer } from '../../src/layer/write.ts';
@@ -14,9 +15,15 @@ import { anyInputs, directoryOf, fileOf } from './tree-builder.ts';
 const MIB = 1024 * 1024;
 const { signal } = new AbortController();
 
+interface WriteOptions {
+  readonly consume?: boolean;
+  readonly workers?: Workers;
+  readonly signal?: AbortSignal;
+}
+
 const workers = inlineWorkers({ 'layer.fill': (part: TarPart) => fillPart(part) });
 
-function write(inputs: readonly LayerInput[], options: { readonly consume?: boolean } = {}) {
+function write(inputs: readonly LayerInput[], options: WriteOptions = {}) {
   return writeLayerParts(inputs, { directory: tempDirectory(), workers, signal, ...options });
 }
 
@@ -101,4 +108,85 @@ test('a layer is the same when its files are removed as they are read; without b
   expect(consumed.diffID).toBe(kept.diffID);
   // An empty file is not read.
   expect(nodes.filter(isThere).map(({ size }) => size)).toEqual([0]);
+});
+
+/** Which are told what to do with each part. */
+function workersThat(run: (part: TarPart, signal: AbortSignal) => Promise<unknown>): Workers {
+  return { ...workers, run: (_, part, options) => run(part as TarPart, options!.signal!) };
+}
+
+const untilAborted = async (signal: AbortSignal) => {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw signal.reason;
+};
+
+const manyParts = () =>
+  Array.from({ length: 9 }, (_, n) => ({ path: `${n}`, node: hostFile(noise(MIB)) }));
+
+test.each<[string, (count: number) => boolean]>([
+  ['none', () => false],
+  ['the first', (count) => count === 1],
+  ['every third', (count) => count % 3 === 0],
+])(
+  'of the parts that the worker does not get to, this thread sees to: it fills %s',
+  async (_, isWorkers) => {
+    const inputs = manyParts();
+    let count = 0;
+    const parts = await write(inputs, {
+      workers: workersThat(async (part, signal) => {
+        count += 1;
+        if (isWorkers(count)) fillPart(part);
+        else await untilAborted(signal);
+      }),
+    });
+    const alone = writeLayer(inputs, { directory: tempDirectory() });
+    expect(parts.diffID).toBe(alone.diffID);
+    expect(readFileSync(parts.tar).equals(readFileSync(alone.tar))).toBe(true);
+  },
+);
+
+test('a part that the worker gets to late is left alone', async () => {
+  const inputs = manyParts();
+  const late: TarPart[] = [];
+  const parts = await write(inputs, {
+    workers: workersThat(async (part, signal) => {
+      late.push(part);
+      await untilAborted(signal);
+    }),
+  });
+  const before = readFileSync(parts.tar);
+  for (const part of late) fillPart(part);
+  expect(readFileSync(parts.tar).equals(before)).toBe(true);
+});
+
+test('of two parts that fail, the first is told of, whoever filled it', async () => {
+  const inputs = manyParts();
+  for (const { node } of [inputs[2]!, inputs[6]!])
+    truncateSync((node.content as { file: string }).file, 1);
+  let fail = () => {};
+  const parts = write(inputs, {
+    workers: workersThat(async (part, signal) => {
+      if (part.start !== 2 * MIB) return untilAborted(signal);
+      // In the middle of it, while this thread goes on.
+      Atomics.store(new Int32Array(part.state), 0, 1);
+      await new Promise<void>((resolve) => {
+        fail = resolve;
+      });
+      throw new Error('what the worker says');
+    }),
+  });
+  const failed = expect(parts).rejects.toThrow('what the worker says');
+  await new Promise(setImmediate);
+  fail();
+  await failed;
+});
+
+test('it ends when it is aborted, with the reason of that', async () => {
+  const controller = new AbortController();
+  const parts = write(manyParts(), {
+    signal: controller.signal,
+    workers: workersThat((_, signal) => untilAborted(signal)),
+  });
+  controller.abort(new Error('enough'));
+  await expect(parts).rejects.toThrow('enough');
 });
