@@ -35,8 +35,10 @@ const commonJS = {
 };
 
 // Larger than what needs them, and rarely needed: yargs by completion, fast-glob for a hint, dockerfile-ast for errors,
-// tar-stream for archives of images; and undici, of which we have a part, by registries.
+// tar-stream for archives of images.
 const APART = ['yargs', 'fast-glob', 'dockerfile-ast', 'tar-stream'];
+// So is undici, of which we have a part, for registries.
+const UNDICI = { undici: 'src/registry/undici.ts' };
 const apart = {
   name: 'apart',
   setup({ onResolve }) {
@@ -60,6 +62,9 @@ const SELDOM = [
   'worker_threads',
   'zlib',
 ];
+/** Loaded by kept-code.ts. */
+const KEPT = ['main', 'undici'];
+
 const BUILTIN = `const __builtins = {}, __seldom = ${JSON.stringify(SELDOM)};
 const __builtin = (id) => (__builtins[id] ??= __seldom.includes(id.slice(5))
   ? new Proxy({}, { get: (_, name) => (name === "default" ? require(id) : require(id)[name]) })
@@ -77,7 +82,7 @@ const results = await Promise.all([
     plugins: [apart],
   }),
   build({ ...commonJS, entryPoints: APART, footer: { js: asDefault } }),
-  build({ ...commonJS, entryPoints: { undici: 'src/registry/undici.ts' } }),
+  build({ ...commonJS, entryPoints: UNDICI }),
   build({
     ...common,
     format: 'esm',
@@ -92,6 +97,7 @@ const results = await Promise.all([
   }),
 ]);
 for (const name of ['main', 'executor', 'worker']) takeBuiltinsLightly(`${fresh}/${name}.cjs`);
+for (const name of KEPT) asASCII(`${fresh}/${name}.cjs`);
 chmodSync(`${fresh}/tsbuild.cjs`, 0o755);
 writeFileSync(`${fresh}/THIRD-PARTY-LICENSES.txt`, licenses(results));
 rmSync('dist', { recursive: true, force: true });
@@ -108,13 +114,17 @@ function takeBuiltinsLightly(file) {
     .replace(
       new RegExp(`= require\\("node:(${SELDOM.join('|')})"\\)`, 'g'),
       '= __builtin("node:$1")',
-    )
-    // What esbuild leaves of that, in comments and regular expressions: start.ts reads the file as bytes.
-    .replace(
-      /[^\0-\x7f]/g,
-      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
     );
   writeFileSync(file, `${BUILTIN}\n${text}`);
+}
+
+/** kept-code.ts reads these as bytes. What esbuild leaves of other characters is in comments and regular expressions. */
+function asASCII(file) {
+  const text = readFileSync(file, 'utf8').replace(
+    /[^\0-\x7f]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  writeFileSync(file, text);
 }
 
 /** The licences of what is inside the bundles, which ask to come along with it. */

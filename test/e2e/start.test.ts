@@ -67,6 +67,15 @@ describe.runIf(!hasOwnCache)('compiled code', () => {
     expect(kept()).toHaveLength(2);
   });
 
+  test("of a registry's client is kept by those who ask one", async () => {
+    rmSync(compiled(), { recursive: true, force: true });
+    // Nobody listens there.
+    for (const run of [1, 2]) {
+      await cli.run(['pull', '127.0.0.1:1/none']);
+      expect(kept().map(runs)).toEqual([run, run]);
+    }
+  });
+
   test('that cannot be kept is done without', async () => {
     rmSync(compiled(), { recursive: true, force: true });
     writeFileSync(compiled(), 'a file in the way');
