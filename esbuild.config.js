@@ -38,7 +38,7 @@ const commonJS = {
 // tar-stream for archives of images.
 const APART = ['yargs', 'fast-glob', 'dockerfile-ast', 'tar-stream'];
 // So is undici, of which we have a part, for registries.
-const UNDICI = { undici: 'src/registry/undici.ts' };
+const UNDICI = { undici: 'src/cli/undici.ts' };
 const apart = {
   name: 'apart',
   setup({ onResolve }) {
