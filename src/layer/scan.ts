@@ -115,6 +115,7 @@ function toNode(entry: TarEntry, tar: string): LayerNode {
       },
     );
   }
+  // All fields in all of them, as in the entry.
   return {
     type: entry.type === 'link' ? 'file' : entry.type,
     mode: entry.mode,
@@ -122,11 +123,12 @@ function toNode(entry: TarEntry, tar: string): LayerNode {
     gid: entry.gid,
     size: entry.size,
     mtime: entry.mtime,
-    ...(entry.type === 'file' && {
-      content: { file: tar, offset: entry.offset, size: entry.size },
-    }),
-    ...(entry.type === 'symlink' && { linkTarget: entry.linkName ?? '' }),
-    ...(entry.device && { device: entry.device }),
-    ...(entry.xattrs && { xattrs: entry.xattrs }),
+    linkTarget: entry.type === 'symlink' ? (entry.linkName ?? '') : undefined,
+    device: entry.device,
+    xattrs: entry.xattrs,
+    inode: undefined,
+    sha256: undefined,
+    content:
+      entry.type === 'file' ? { file: tar, offset: entry.offset, size: entry.size } : undefined,
   };
 }

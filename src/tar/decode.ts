@@ -32,10 +32,9 @@ export function decodeHeaderName(block: Buffer): string {
   return readText(block, 0, 100);
 }
 
-/** @throws TarFault */
-export function decodeHeader(block: Buffer): RawHeader {
+/** With {@link decodeHeaderName} of the block. @throws TarFault */
+export function decodeHeader(block: Buffer, name: string): RawHeader {
   if (!hasGoodChecksum(block)) throw new TarFault('its header has a bad checksum');
-  const name = decodeHeaderName(block);
   const dialect = dialectOf(block);
   const prefix =
     dialect === 'ustar'
@@ -60,16 +59,28 @@ export function decodeHeader(block: Buffer): RawHeader {
 }
 
 function dialectOf(block: Buffer): 'v7' | 'ustar' | 'star' | 'gnu' {
-  const magic = block.toString('latin1', 257, 265);
   // GNU keeps times and the sparse map where ustar has the prefix.
-  if (magic === 'ustar  \0') return 'gnu';
-  if (!magic.startsWith('ustar\0')) return 'v7';
-  return block.toString('latin1', 508, 512) === 'tar\0' ? 'star' : 'ustar';
+  if (isAt(block, 257, GNU)) return 'gnu';
+  if (!isAt(block, 257, USTAR)) return 'v7';
+  return isAt(block, 508, STAR) ? 'star' : 'ustar';
+}
+
+const GNU = Buffer.from('ustar  \0');
+const USTAR = Buffer.from('ustar\0');
+const STAR = Buffer.from('tar\0');
+
+/** Here and below: a loop over some bytes is quicker than any call that leaves JavaScript, and there are many headers. */
+function isAt(block: Buffer, offset: number, bytes: Buffer): boolean {
+  for (let n = 0; n < bytes.length; n += 1) if (block[offset + n] !== bytes[n]) return false;
+  return true;
 }
 
 function readText(block: Buffer, offset: number, length: number): string {
-  if (block[offset] === 0) return '';
-  const nul = block.indexOf(0, offset);
-  const end = nul < 0 || nul > offset + length ? offset + length : nul;
-  return decodeName(block.subarray(offset, end));
+  let end = offset;
+  let bits = 0;
+  for (; end < offset + length && block[end] !== 0; end += 1) bits |= block[end]!;
+  if (end === offset) return '';
+  return bits < 0x80
+    ? block.toString('latin1', offset, end)
+    : decodeName(block.subarray(offset, end));
 }

@@ -8,7 +8,9 @@ import { archiveError, MAX_NAME_BYTES } from './entry.ts';
  * @throws TsbuildError `ARCHIVE` naming the entry, when `..` leads out of the root or a component is too long.
  */
 export function entryPath(name: string, entryName = name): string {
-  if (isClean(name)) return name;
+  const start = name.startsWith('./') ? 2 : 0;
+  const plain = name.slice(start, name.endsWith('/') ? -1 : undefined);
+  if (isClean(plain)) return plain;
   const parts: string[] = [];
   for (const part of name.split('/')) {
     if (part === '' || part === '.') continue;
@@ -26,7 +28,7 @@ export function entryPath(name: string, entryName = name): string {
   return parts.join('/');
 }
 
-/** Most names are: relative, ASCII letters and the like, no empty or dotted component, no long one. */
+/** Most names are, but for `./` before them and a slash behind them: relative, ASCII letters and the like, no empty or dotted component, no long one. */
 function isClean(name: string): boolean {
   return name.length <= 85 && /^[^/.\0][^/\0]*(?:\/[^/.\0][^/\0]*)*$/.test(name);
 }

@@ -59,7 +59,7 @@ function* parseEntry(position: Position): Parsing<boolean> {
     position.at += BLOCK;
     if (isZeroBlock(block)) return yield* parseEnd();
     position.name = decodeHeaderName(block);
-    const raw = decodeHeader(block);
+    const raw = decodeHeader(block, position.name);
     if (raw.size < 0) throw new TarFault('its size is negative');
     if (!isExtension(raw.flag)) {
       position.name = extension.sparse?.get('name') ?? extension.name ?? raw.name;
@@ -95,17 +95,24 @@ function* parseBody(
   const type = typeOf(raw, name);
   const size = type === 'file' ? (extension.size ?? raw.size) : 0;
   if (size < 0) throw new TarFault('its size is negative');
-  const base = {
+  const isSparse = type === 'file' && (raw.flag === 'S' || extension.sparse !== undefined);
+  const body = isSparse ? yield* parseSparse(raw, extension, position, size) : undefined;
+  // All fields in all of them: code that sees objects of one shape runs in half the time.
+  const entry: TarEntry = {
     name,
     type,
-    ...ownership(raw, extension),
-    ...linkOf(raw, extension, type),
-    ...deviceOf(raw, type),
+    mode: raw.mode & 0o7777,
+    uid: checkId(extension.uid ?? raw.uid),
+    gid: checkId(extension.gid ?? raw.gid),
+    size: body?.size ?? size,
+    mtime: timeOf(raw, extension),
+    linkName: linkOf(raw, extension, type),
+    device: deviceOf(raw, type),
+    xattrs: extension.xattrs,
+    offset: position.at,
+    storedSize: body?.storedSize ?? size,
+    sparse: body?.sparse,
   };
-  const isSparse = type === 'file' && (raw.flag === 'S' || extension.sparse !== undefined);
-  const entry = isSparse
-    ? { ...base, ...(yield* parseSparse(raw, extension, position, size)) }
-    : { ...base, size, offset: position.at, storedSize: size };
   yield { kind: 'entry', entry };
   const padded = entry.storedSize + padding(entry.storedSize);
   if (padded > 0) yield { kind: 'skip', size: padded, needed: entry.storedSize, name };
@@ -144,41 +151,34 @@ function isTooLong(path: string): boolean {
 const MAX_ID = 0xffff_fffe;
 const MAX_TIME = (1n << 63n) - 1n;
 
-function ownership(raw: RawHeader, extension: Extension) {
-  const uid = extension.uid ?? raw.uid;
-  const gid = extension.gid ?? raw.gid;
-  for (const id of [uid, gid])
-    if (id < 0 || id > MAX_ID) throw new TarFault(`its owner ${id} is out of range`);
+function checkId(id: number): number {
+  if (id < 0 || id > MAX_ID) throw new TarFault(`its owner ${id} is out of range`);
+  return id;
+}
+
+function timeOf(raw: RawHeader, extension: Extension): bigint {
   const mtime = extension.mtime ?? BigInt(raw.mtime) * 1_000_000_000n;
   // Like Docker: what a clock cannot hold is the epoch.
-  const isPossible = mtime <= MAX_TIME && mtime >= -MAX_TIME;
-  return {
-    mode: raw.mode & 0o7777,
-    uid,
-    gid,
-    mtime: isPossible ? mtime : 0n,
-    ...(extension.xattrs && { xattrs: extension.xattrs }),
-  };
+  return mtime <= MAX_TIME && mtime >= -MAX_TIME ? mtime : 0n;
 }
 
-function linkOf(raw: RawHeader, extension: Extension, type: TarType): { linkName?: string } {
-  if (type !== 'link' && type !== 'symlink') return {};
+function linkOf(raw: RawHeader, extension: Extension, type: TarType): string | undefined {
+  if (type !== 'link' && type !== 'symlink') return undefined;
   const linkName = extension.linkName ?? raw.linkName;
   if (isTooLong(linkName)) throw new TarFault('its link target is longer than 4096 bytes');
-  return { linkName };
+  return linkName;
 }
 
-function deviceOf(raw: RawHeader, type: TarType): { device?: { major: number; minor: number } } {
-  if (type !== 'char' && type !== 'block') return {};
-  for (const number of [raw.major, raw.minor]) {
+function deviceOf({ major, minor }: RawHeader, type: TarType): TarEntry['device'] {
+  if (type !== 'char' && type !== 'block') return undefined;
+  for (const number of [major, minor]) {
     if (number < 0 || number > 0xffff_ffff) throw new TarFault('its device number is out of range');
   }
-  return { device: { major: raw.major, minor: raw.minor } };
+  return { major, minor };
 }
 
 interface SparseBody {
   readonly size: number;
-  readonly offset: number;
   readonly storedSize: number;
   readonly sparse: readonly SparsePiece[];
 }
@@ -198,7 +198,7 @@ function* parseSparse(
   // In PAX 1.0 the map is part of what is stored; blocks that continue an old map are not.
   const storedSize = raw.flag === 'S' ? stored : stored - (position.at - start);
   checkMap(map.pieces, map.size, storedSize);
-  return { size: map.size, offset: position.at, storedSize, sparse: map.pieces };
+  return { size: map.size, storedSize, sparse: map.pieces };
 }
 
 interface SparseMap {

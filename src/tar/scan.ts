@@ -85,13 +85,16 @@ export function feedTar(onEntry: (entry: TarEntry) => void): TarFeed {
       const demand = step.value;
       if (demand.kind === 'entry') throw new TypeError('an entry is no demand');
       const taken = Math.min(demand.size - count, chunk.length - at);
-      const piece = chunk.subarray(at, at + taken);
+      const start = at;
       at += taken;
       count += taken;
-      if (demand.kind === 'read' && (held.length > 0 || count < demand.size))
-        held.push(Buffer.from(piece));
-      if (count < demand.size) continue;
-      answer(demand.kind === 'skip' ? NOTHING : held.length > 0 ? Buffer.concat(held) : piece);
+      if (demand.kind === 'skip') {
+        if (count === demand.size) answer(NOTHING);
+        continue;
+      }
+      const piece = chunk.subarray(start, at);
+      if (held.length > 0 || count < demand.size) held.push(Buffer.from(piece));
+      if (count === demand.size) answer(held.length > 0 ? Buffer.concat(held) : piece);
     }
   };
   const end = () => {
