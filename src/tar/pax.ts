@@ -38,7 +38,8 @@ export function parsePax(bytes: Buffer, onRecord: (key: string, value: Buffer) =
     // What GNU tar and Go tolerate: a header padded with NULs.
     if (bytes[at] === 0) return;
     const space = bytes.indexOf(0x20, at);
-    const digits = space < 0 || space - at > 10 ? '' : bytes.toString('latin1', at, space);
+    if (space < 0 || space - at > 10) throw malformed();
+    const digits = bytes.toString('latin1', at, space);
     const length = /^[0-9]+$/.test(digits) ? Number(digits) : 0;
     const end = at + length;
     if (end > bytes.length || end <= space + 2 || bytes[end - 1] !== 0x0a) throw malformed();

@@ -472,6 +472,7 @@ describe('an archive is refused', () => {
     ['shorter than it is', '5 path=x\n'],
     ['longer than the header', '99 path=x\n'],
     ['missing', ' path=x\n'],
+    ['all that there is of it', '9 path=x\n8'],
     ['not decimal', '0xa path=\n'],
     ['huge', '99999999999999999999 path=x\n'],
   ])('with a PAX record whose length is %s', (_, text) => {
