@@ -13,7 +13,7 @@ import { blobFiles, layerFiles } from './store/gc.ts';
 import type { Store } from './store/store.ts';
 
 const DAY = 24 * 3600 * 1000;
-/** Of a cache record, and of a download, that no build has asked for; and of compiled code (cli/kept-code.ts), since its last use. */
+/** Of a cache record, and of a download, that no build has asked for; and of compiled code, since its last use (cli/kept-code.ts). */
 const KEEP_DAYS = 7;
 /** Of what is known about the files of a context: it is small, and costly to learn again. */
 const KEEP_CONTEXT_DAYS = 30;

@@ -119,10 +119,11 @@ function settle(file: string, script: Script, before: Header | undefined): void 
   }
 }
 
-function bytecodeSize(): number {
-  return createRequire(import.meta.url)('node:v8').getHeapCodeStatistics()
-    .bytecode_and_metadata_size;
-}
+/** Asked once for all bundles, at the end: it takes milliseconds. */
+const bytecodeSize = lazily((): number => {
+  const { getHeapCodeStatistics } = createRequire(import.meta.url)('node:v8');
+  return getHeapCodeStatistics().bytecode_and_metadata_size;
+});
 
 function keep(file: string, script: Script, header: Header): void {
   const directory = join(file, '..');

@@ -1,4 +1,4 @@
-/** The smallest share in writing a layer: the files of one part of its tar, read into the gaps between headers, and written. */
+/** One part of a layer's tar: its files are read into the gaps between headers, and it is written, by whoever gets to it. */
 import { closeSync, openSync, unlinkSync } from 'node:fs';
 import { diskError } from '../host/disk-error.ts';
 import { fsPath } from '../host/path-bytes.ts';
@@ -44,6 +44,7 @@ export function noGaps(): Gaps {
 
 export const FILL_TASK = 'layer.fill';
 
+/** What has become of a part; one that could not be filled stays claimed. */
 const STATES = ['open', 'claimed', 'filled'] as const;
 
 export function openState(): SharedArrayBuffer {
@@ -60,10 +61,10 @@ export function stateOf({ state }: TarPart): (typeof STATES)[number] {
  */
 export function fillPart(part: TarPart): void {
   const state = new Int32Array(part.state);
-  const [open, claimed, filled] = STATES.keys();
-  if (Atomics.compareExchange(state, 0, open!, claimed!) !== open) return;
+  const open = STATES.indexOf('open');
+  if (Atomics.compareExchange(state, 0, open, STATES.indexOf('claimed')) !== open) return;
   fill(part);
-  Atomics.store(state, 0, filled!);
+  Atomics.store(state, 0, STATES.indexOf('filled'));
 }
 
 function fill({ tar, start, size, bytes, gaps, consume }: TarPart): void {

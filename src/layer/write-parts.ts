@@ -76,7 +76,7 @@ function createTar(tar: string): number {
 
 interface StartedPart {
   readonly part: TarPart;
-  /** Of what this thread has filled, for the sake of its error alone. */
+  /** By the worker, for which there may be nothing left to do; or, if this thread could not fill it, why. */
   filled: Promise<unknown>;
 }
 

@@ -28,7 +28,10 @@ export function entryPath(name: string, entryName = name): string {
   return parts.join('/');
 }
 
-/** Most names are, but for `./` before them and a slash behind them: relative, ASCII letters and the like, no empty or dotted component, no long one. */
+/**
+ * Most names are, but for `./` before them and a slash behind them: relative, ASCII letters and the like, no empty or dotted
+ * component, no long one.
+ */
 function isClean(name: string): boolean {
   return name.length <= 85 && /^[^/.\0][^/\0]*(?:\/[^/.\0][^/\0]*)*$/.test(name);
 }
