@@ -87,7 +87,7 @@ export function noteLayerBlob(
   try {
     mkdirSync(store.path('layers'), { recursive: true });
     writeFileAtomic(notePath(store, diffID), JSON.stringify(notes), {
-      tempDirectory: store.path('tmp'),
+      tempFile: store.tempFile(),
     });
   } catch (cause) {
     throw diskError(cause, `note what is known of layer ${diffID}`);

@@ -49,6 +49,8 @@ export interface Store extends Fetcher, Pusher {
   prepare(): void;
   /** A new private directory under `home/tmp`; the caller removes it. What dead processes left there is swept. */
   tempDir(): string;
+  /** A path for one file that will be renamed into the store; if we die before, a later sweep finds it. */
+  tempFile(): string;
   /** Where a blob is or would be. */
   blobPath(digest: Digest): string;
   /** Bytes of a blob that is there. */
@@ -91,6 +93,6 @@ export function openStore(home: string, options: StoreOptions = {}): Store {
   const base = openHome(home, options.temp);
   const blobs = openBlobs(base);
   const tags = openTags(base);
-  const { home: absolute, content, path, prepare, tempDir } = base;
-  return { home: absolute, content, path, prepare, tempDir, ...blobs, ...tags };
+  const { home: absolute, content, path, prepare, tempDir, tempFile } = base;
+  return { home: absolute, content, path, prepare, tempDir, tempFile, ...blobs, ...tags };
 }
