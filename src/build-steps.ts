@@ -5,9 +5,11 @@ import type { Environment } from './environment.ts';
 import { TsbuildError } from './errors.ts';
 import type { Plan } from './graph/step.ts';
 import { adoptLayer } from './layer/adopt.ts';
+import { compareInputs } from './layer/compare-inputs.ts';
+import { columnsIfThere } from './layer/index-file.ts';
 import type { Layer, LayerInput } from './layer/layer.ts';
 import { writeLayer } from './layer/write.ts';
-import { writeLayerParts } from './layer/write-parts.ts';
+import { hashLayerParts, writeLayerParts } from './layer/write-parts.ts';
 import type { BuildOptions, SecretSource } from './options.ts';
 import { digestCopy } from './scheduler/copy-digest.ts';
 import { planCopy } from './scheduler/copy-plan.ts';
@@ -15,7 +17,7 @@ import { type CopySource, selectCopy } from './scheduler/copy-select.ts';
 import type { OpHandlers } from './scheduler/handler.ts';
 import type { MountEnvironment } from './scheduler/mounts.ts';
 import { runHandler } from './scheduler/run.ts';
-import { transferHandler } from './scheduler/transfer.ts';
+import { type MadeBefore, transferHandler } from './scheduler/transfer.ts';
 import { workdirHandler } from './scheduler/workdir.ts';
 import type { SshAgents } from './ssh-agents.ts';
 import { baseName, EMPTY_TREE, type FileTree } from './tree/file-tree.ts';
@@ -43,8 +45,8 @@ export function stepHandlers(plan: Plan, parts: StepParts): OpHandlers {
   const { options, environment, inputs, sourceDateEpoch } = parts;
   const createdTime = BigInt(sourceDateEpoch ?? FIXED_TIME) * 1_000_000_000n;
   const epoch = sourceDateEpoch === undefined ? {} : { sourceDateEpoch };
-  const write = (entries: readonly LayerInput[], signal: AbortSignal) =>
-    storeLayer(entries, parts, signal);
+  const write = (entries: readonly LayerInput[], signal: AbortSignal, before?: MadeBefore) =>
+    storeLayer(entries, parts, { signal, before });
   const contextTree = (name: string) => inputs.contextTree(name);
   return {
     run: runHandler({
@@ -113,22 +115,49 @@ function mountEnvironment(
   };
 }
 
+interface StoreOptions {
+  readonly signal: AbortSignal;
+  readonly before: MadeBefore | undefined;
+}
+
 async function storeLayer(
   entries: readonly LayerInput[],
-  { environment, sourceDateEpoch }: StepParts,
-  signal: AbortSignal,
+  parts: StepParts,
+  { signal, before }: StoreOptions,
 ): Promise<Layer> {
+  if (before !== undefined && (await isAgain(before, entries, parts, signal))) return before.layer;
+  const { environment, sourceDateEpoch } = parts;
   const { store } = environment;
   const directory = store.tempDir();
-  const epoch = sourceDateEpoch === undefined ? {} : { sourceDateEpoch };
   try {
-    if (isSmall(entries)) return adoptLayer(store, writeLayer(entries, { directory, ...epoch }));
+    if (isSmall(entries))
+      return adoptLayer(store, writeLayer(entries, { directory, sourceDateEpoch }));
     const workers = await environment.workers();
-    const written = await writeLayerParts(entries, { directory, ...epoch, workers, signal });
-    return adoptLayer(store, written);
+    const options = { directory, sourceDateEpoch, workers, signal };
+    return adoptLayer(store, await writeLayerParts(entries, options));
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * Whether the layer that is to be written is the one that was made before. Then nothing is read, or, where that is asked for or
+ * some digest is not known, nothing is written: to find the memory and the disk takes longer than to read and to hash.
+ */
+async function isAgain(
+  { layer, mustRead }: MadeBefore,
+  entries: readonly LayerInput[],
+  { environment, sourceDateEpoch }: StepParts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const columns = columnsIfThere(layer);
+  if (columns === undefined) return false;
+  const likeness = compareInputs(columns, entries, { sourceDateEpoch });
+  if (likeness === 'same' && !mustRead) return true;
+  if (likeness === 'different' || isSmall(entries)) return false;
+  const workers = await environment.workers();
+  const diffID = await hashLayerParts(entries, { sourceDateEpoch, workers, signal });
+  return diffID === layer.diffID;
 }
 
 function isSmall(entries: readonly LayerInput[]): boolean {

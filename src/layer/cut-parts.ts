@@ -7,14 +7,16 @@ import { type Gaps, noGaps, openState, type TarPart } from './fill-part.ts';
 import type { LayerInput } from './layer.ts';
 import { type LaidOut, type LayoutOptions, startLayout } from './tar-layout.ts';
 
-export interface CutOptions extends LayoutOptions {
+export interface CutOptions extends Omit<LayoutOptions, 'tar'> {
+  /** See {@link TarPart.tar}. */
+  readonly tar: string | undefined;
   /** See {@link TarPart.consume}. */
   readonly consume?: boolean | undefined;
 }
 
 /** A part that is being put together. */
 interface Draft {
-  readonly tar: string;
+  readonly tar: string | undefined;
   readonly consume: boolean;
   /** Where it begins in the tar. */
   start: number;
@@ -42,7 +44,7 @@ export function* cutParts(
     gaps: noGaps(),
     ended: [],
   };
-  const layout = startLayout(options);
+  const layout = startLayout({ ...options, tar: tar ?? '' });
   for (const input of inputs) {
     const { headers, file } = layout.add(input);
     if (!putWhole(draft, headers)) yield* putBytes(draft, headers);

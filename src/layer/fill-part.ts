@@ -7,7 +7,8 @@ import type { FileRange } from '../tree/file-tree.ts';
 import { openSources } from './sources.ts';
 
 export interface TarPart {
-  readonly tar: string;
+  /** Without a file, nothing is written: somebody only wants to know the bytes. */
+  readonly tar: string | undefined;
   /** Where the part begins in the tar. */
   readonly start: number;
   readonly size: number;
@@ -82,7 +83,7 @@ function fill({ tar, start, size, bytes, gaps, consume }: TarPart): void {
   } finally {
     sources.close();
   }
-  write(tar, part, start);
+  if (tar !== undefined) write(tar, part, start);
 }
 
 function rangeOf({ file, offset, rangeSize, ctime }: Gaps, n: number): FileRange {

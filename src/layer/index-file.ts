@@ -16,8 +16,13 @@ export function readIndex(layer: Layer): LayerView {
 
 /** {@link readIndex}, for who goes through all records and wants no object for each. */
 export function readColumns(layer: Layer): Columns {
+  return columnsIfThere(layer) ?? rebuildIndex(layer);
+}
+
+/** {@link readColumns} of an index that is there whole. */
+export function columnsIfThere(layer: Layer): Columns | undefined {
   const bytes = readIfThere(layer.index);
-  return (bytes && openColumns(bytes, layer.size)) ?? rebuildIndex(layer);
+  return bytes && openColumns(bytes, layer.size);
 }
 
 /** {@link readIndex}, but each layer is read once: for who looks at many stacks of the same layers. */

@@ -42,8 +42,11 @@ export interface StepContext<O extends Op> {
 export interface PreparedStep {
   /** What the step's key is made of. Without one it is executed each time, and not recorded. */
   readonly recipe?: Recipe;
-  /** Makes the layer that holds what the step changes; `undefined` if it changes nothing. */
-  execute(): Promise<Layer | undefined>;
+  /**
+   * Makes the layer that holds what the step changes; `undefined` if it changes nothing. `before` finds the layer that a step
+   * like this one made before, if the store has it: it may be what comes out again.
+   */
+  execute(before: () => Layer | undefined): Promise<Layer | undefined>;
 }
 
 export type OpHandler<O extends Op> = (context: StepContext<O>) => Promise<PreparedStep>;

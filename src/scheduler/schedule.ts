@@ -167,7 +167,8 @@ async function perform(run: Run, step: Step, parent: StepResult, inputs: readonl
   if (hit) return { result: hit, cached: true };
   const missed = recipe && whyMissed(run, step, recipe);
   if (run.executing.size === 0) await run.onMiss?.();
-  const record = await executeOnce(run, step, recipe, execute);
+  const before = () => recipe && layerBefore(run, step, recipe);
+  const record = await executeOnce(run, step, recipe, () => execute(before));
   const made = fromRecord(run, parent, record);
   if (made === undefined)
     throw new Error(`layer ${record.layer} of ${step.display} is not in the store`);
@@ -183,6 +184,12 @@ function whyMissed(run: Run, step: Step, recipe: Recipe): string | undefined {
   return fields.length === 0
     ? 'its layer is no longer in the store'
     : `${fields.join(', ')} changed`;
+}
+
+/** What the very step made, or the one of its name that was executed last, if its recipe is of the same kind. */
+function layerBefore(run: Run, step: Step, recipe: Recipe): Layer | undefined {
+  const record = run.records.get(cacheKey(recipe)) ?? run.records.latest(step.name);
+  return record?.recipe[0][1] === recipe[0][1] ? recordedLayer(run, record) : undefined;
 }
 
 function executeOnce(
@@ -225,10 +232,8 @@ function executeOnce(
 function fromRecord(run: Run, parent: StepResult, record: CacheRecord): StepResult | undefined {
   if (record.layer === null)
     return { ...parent, own: undefined, created: record.created } as StepResult;
-  const layer = run.layerAt(record.layer);
+  const layer = recordedLayer(run, record);
   if (layer === undefined) return undefined;
-  // A machine that lost power may have left a part of it.
-  if (record.size !== undefined && layer.size !== record.size) return undefined;
   const layers = [...parent.layers, layer];
   return {
     layers,
@@ -237,6 +242,12 @@ function fromRecord(run: Run, parent: StepResult, record: CacheRecord): StepResu
     created: record.created,
     tree: run.treeOf(layers),
   };
+}
+
+function recordedLayer(run: Run, { layer, size }: CacheRecord): Layer | undefined {
+  const found = layer === null ? undefined : run.layerAt(layer);
+  // A machine that lost power may have left a part of it.
+  return size === undefined || found?.size === size ? found : undefined;
 }
 
 function stack(run: Run, layers: readonly Layer[]): StepResult {

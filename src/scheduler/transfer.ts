@@ -34,7 +34,11 @@ export interface TransferEnvironment {
   readonly hashFiles: (nodes: readonly FileNode[]) => Promise<void>;
   /** Told of a layer of so many paths before it is planned, so that who will write it can get ready. */
   readonly expectLayer: (paths: number) => void;
-  readonly writeLayer: (inputs: readonly LayerInput[], signal: AbortSignal) => Promise<Layer>;
+  readonly writeLayer: (
+    inputs: readonly LayerInput[],
+    signal: AbortSignal,
+    before: MadeBefore | undefined,
+  ) => Promise<Layer>;
   /** What ADD brings. */
   readonly sources: Pick<CopySources, 'fetchSource' | 'openArchives'>;
   /** Nanoseconds: the time of files and directories that no source gave one. */
@@ -42,6 +46,13 @@ export interface TransferEnvironment {
   readonly sourceDateEpoch?: number;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
+}
+
+/** A layer that may be what comes out again. */
+export interface MadeBefore {
+  readonly layer: Layer;
+  /** Nobody wants to rely on what is known of the files. */
+  readonly mustRead: boolean;
 }
 
 export function transferHandler(environment: TransferEnvironment): OpHandler<CopyOp> {
@@ -72,7 +83,7 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
         content: digestFromHex(content),
         epoch: environment.sourceDateEpoch?.toString(),
       }),
-      async execute() {
+      async execute(before) {
         const endCopy = startSpan(context.span, 'copy');
         const items = await selectItems();
         // So that the index of the layer has them.
@@ -90,12 +101,21 @@ export function transferHandler(environment: TransferEnvironment): OpHandler<Cop
           archives: opened.archives,
         });
         const layer =
-          inputs.length === 0 ? undefined : await environment.writeLayer(inputs, signal);
+          inputs.length === 0
+            ? undefined
+            : await environment.writeLayer(inputs, signal, madeBefore(context, before()));
         endCopy();
         return layer;
       },
     };
   };
+}
+
+function madeBefore(
+  { step }: StepContext<CopyOp>,
+  layer: Layer | undefined,
+): MadeBefore | undefined {
+  return layer && { layer, mustRead: step.noCache };
 }
 
 /** @throws TsbuildError of selectCopy, which says where else a missing source is */

@@ -68,7 +68,7 @@ test('of a directory that has been copied before no file is asked for, until the
   const second = await build();
   expect(second.asked()).toBe(0);
   expect(second.recipe).toEqual(first.recipe);
-  for (const each of [first, second]) await each.execute();
+  for (const each of [first, second]) await each.execute(() => undefined);
   expect(second.asked()).toBe(1);
   const digests = (inputs: readonly LayerInput[]) =>
     inputs.map((input) => 'node' in input && input.node.sha256);

@@ -26,7 +26,7 @@ async function made(path: string, user?: string): Promise<string[]> {
   const op: WorkdirOp = { type: 'workdir', path, ...(user ? { user } : {}) };
   const parent = { tree: treeOf(LINES, { 'etc/passwd': PASSWD }), layers: [{}], chain: undefined };
   const context = { step: { op } as Step<WorkdirOp>, parent } as unknown;
-  await (await prepare(context as StepContext<WorkdirOp>)).execute();
+  await (await prepare(context as StepContext<WorkdirOp>)).execute(() => undefined);
   return written.map((input) => ('node' in input ? describeNode(input.path, input.node) : ''));
 }
 

@@ -1,0 +1,113 @@
+/**
+ * Whether inputs would give a layer that is there already, told by its index: equal inputs give equal bytes. A COPY whose
+ * files are what they were is executed again whenever something before it has changed.
+ */
+import { hash } from 'node:crypto';
+import { type FileNode, joinPath } from '../tree/file-tree.ts';
+import {
+  type Columns,
+  HASH_BYTES,
+  HASHED_FLAG,
+  KINDS,
+  NO_ORDER,
+  nameOf,
+  OPAQUE_FLAG,
+} from './columns.ts';
+import { extraOf } from './index-extra.ts';
+import type { LayerInput } from './layer.ts';
+
+/**
+ * `unread`: what can be seen without reading files is the same. `different` may be said of equal ones: where there are hard
+ * links, devices, extended attributes or deletions, nobody looks closer.
+ */
+export type Likeness = 'same' | 'unread' | 'different';
+
+/** `inputs` as they are for `writeLayer`. */
+export function compareInputs(
+  columns: Columns,
+  inputs: readonly LayerInput[],
+  { sourceDateEpoch }: { readonly sourceDateEpoch?: number | undefined } = {},
+): Likeness {
+  const records = recordsInOrder(columns);
+  if (records.length !== inputs.length) return 'different';
+  const latest = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * SECOND;
+  const pathOf = pathReader(columns);
+  const inodes = new Set<string>();
+  let likeness: Likeness = 'same';
+  for (let n = 0; n < inputs.length; n += 1) {
+    const input = inputs[n]!;
+    const record = records[n]!;
+    if ('whiteout' in input || input.opaque || input.path !== pathOf(record)) return 'different';
+    const { node } = input;
+    if (!sameAttributes(columns, record, node, latest) || isLink(node, inodes)) return 'different';
+    if (node.type !== 'file' || node.size === 0) continue;
+    const known = hashOf(columns, record);
+    const own = sha256Of(node);
+    if (known === undefined || own === undefined) likeness = 'unread';
+    else if (known !== own) return 'different';
+  }
+  return likeness;
+}
+
+const SECOND = 1_000_000_000n;
+
+/** Where the tar has them, those that it has. */
+function recordsInOrder({ count, order }: Columns): readonly number[] {
+  const records: number[] = [];
+  for (let record = 0; record < count; record += 1)
+    if (order[record] !== NO_ORDER) records[order[record]!] = record;
+  return records;
+}
+
+/** Those of one directory mostly come one after the other. */
+function pathReader(columns: Columns): (record: number) => string {
+  const directories = new Map([[0, '']]);
+  const directoryPath = (record: number): string => {
+    const path = directories.get(record) ?? readPath(record);
+    directories.set(record, path);
+    return path;
+  };
+  const readPath = (record: number): string =>
+    record === 0 ? '' : joinPath(directoryPath(columns.parent[record]!), nameOf(columns, record));
+  return readPath;
+}
+
+function sameAttributes(
+  columns: Columns,
+  record: number,
+  node: FileNode,
+  latest: bigint | undefined,
+): boolean {
+  const mtime = latest !== undefined && node.mtime > latest ? latest : node.mtime;
+  const { linkTarget, device, xattrs } = extraOf(columns, record);
+  return (
+    KINDS[columns.kind[record]!] === node.type &&
+    columns.mode[record] === node.mode &&
+    columns.uid[record] === node.uid &&
+    columns.gid[record] === node.gid &&
+    columns.size[record] === node.size &&
+    columns.mtime[record] === mtime &&
+    columns.inode[record] === 0 &&
+    (columns.flags[record]! & OPAQUE_FLAG) === 0 &&
+    linkTarget === node.linkTarget &&
+    (device ?? node.device ?? xattrs ?? node.xattrs) === undefined
+  );
+}
+
+/** Whether an input before it is the same file. */
+function isLink({ inode }: FileNode, inodes: Set<string>): boolean {
+  if (inode === undefined) return false;
+  if (inodes.has(inode)) return true;
+  inodes.add(inode);
+  return false;
+}
+
+function hashOf({ flags, sha256 }: Columns, record: number): string | undefined {
+  if ((flags[record]! & HASHED_FLAG) === 0) return undefined;
+  return sha256.toString('hex', record * HASH_BYTES, (record + 1) * HASH_BYTES);
+}
+
+function sha256Of({ sha256, content }: FileNode): string | undefined {
+  if (sha256 !== undefined || content === undefined || !('bytes' in content)) return sha256;
+  return hash('sha256', content.bytes, 'hex');
+}
