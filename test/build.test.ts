@@ -1,4 +1,4 @@
-import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -40,4 +40,42 @@ test('a context that holds no Dockerfile leaves nothing in the store', async () 
   const build = startOperation((operation) => performBuild(options, operation));
   await expect(build).rejects.toMatchObject({ code: 'CONTEXT' });
   expect(readdirSync(join(home, 'tmp'))).toEqual([]);
+});
+
+/** Bytes that this process has read and written by now (proc(5), "/proc/pid/io"). */
+function moved(): { read: number; written: number } {
+  const text = readFileSync('/proc/self/io', 'utf8');
+  const field = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(text)![1]);
+  return { read: field('rchar'), written: field('wchar') };
+}
+
+test('a COPY whose files are what they were reads none of them, and writes nothing; without cache it reads them', async () => {
+  const size = 64 * 1024 * 1024;
+  const context = tempDirectory();
+  const home = tempDirectory();
+  mkdirSync(join(context, 'data'));
+  writeFileSync(join(context, 'Dockerfile'), 'FROM scratch\nCOPY first /\nCOPY data /data\n');
+  writeFileSync(join(context, 'data/large'), Buffer.alloc(size, 'text'));
+  const build = async (first: string, more: { noCache?: boolean } = {}) => {
+    writeFileSync(join(context, 'first'), first);
+    const before = moved();
+    const options = { context, home, env: {}, ...more };
+    const { digest, steps } = await startOperation((each) => performBuild(options, each));
+    const { read, written } = moved();
+    const manifest = readFileSync(join(home, 'content/blobs/sha256', digest.slice(7)), 'utf8');
+    return {
+      copied: JSON.parse(manifest).layers[1].digest,
+      cached: steps.cached,
+      read: read - before.read >= size,
+      written: written - before.written >= size,
+    };
+  };
+  const one = await build('1');
+  expect(one).toMatchObject({ read: true, written: true });
+  expect(await build('2')).toEqual({ ...one, read: false, written: false });
+  expect(await build('3', { noCache: true })).toEqual({ ...one, read: true, written: false });
+  writeFileSync(join(context, 'data/large'), Buffer.alloc(size, 'next'));
+  const other = await build('4', { noCache: true });
+  expect(other).toEqual({ ...one, copied: other.copied });
+  expect(other.copied).not.toBe(one.copied);
 });

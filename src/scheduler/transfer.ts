@@ -1,5 +1,6 @@
 /**
- * COPY and ADD as steps: select, digest for the key, and on a miss plan the entries and write the layer.
+ * COPY and ADD as steps: select, digest for the key, and on a miss plan the entries and write the layer, unless it is the one
+ * that was made before.
  *
  * `--link` changes nothing, as in Docker Engine 28: the files are put where they would be without it, links in the base
  * followed. What it promises, that a new base does not cost a new copy, would be paid with another result.

@@ -56,18 +56,21 @@ function machine(
   behaviour: Partial<Record<string, (context: StepContext<RunOp>) => Promise<void>>> = {},
 ) {
   const executed: string[] = [];
+  /** For each step that was executed, the tar of what was made before. */
+  const before: (string | undefined)[] = [];
   const events: BuildEvent[] = [];
   const layers = new Map<DiffID, Layer>();
   const records = new Map<CacheKey, CacheRecord>();
   const handlers = {
     run: async (context: StepContext<RunOp>) => ({
-      recipe: recipe('run.v1', {
+      recipe: recipe(context.step.op.args[1] ?? 'run.v1', {
         parent: context.parent.chain,
         args: context.step.op.args,
         inputs: context.inputs.map((input) => input.chain ?? ''),
       }),
-      execute: async () => {
+      execute: async (find: () => Layer | undefined) => {
         executed.push(context.step.id);
+        before.push(find()?.tar);
         await behaviour[context.step.id]?.(context);
         const layer = layerOf(context.step.op.args[0]!);
         layers.set(layer.diffID, layer);
@@ -96,7 +99,7 @@ function machine(
     events.flatMap((event) =>
       event.type === 'step.end' ? [`${event.step} ${event.outcome}`] : [],
     );
-  return { build, executed, events, layers, records, outcomes };
+  return { build, executed, before, events, layers, records, outcomes };
 }
 
 describe('the scheduler', () => {
@@ -179,6 +182,24 @@ describe('the scheduler', () => {
       undefined,
       'args changed',
     ]);
+  });
+
+  it('finds for a step that is executed what it made before, or the last one of its name', async () => {
+    const { build, before, layers } = machine();
+    const step = (args: readonly string[], noCache = false) =>
+      planOf(run('a', [], undefined, { op: { type: 'run', args } as unknown as RunOp, noCache }));
+    await build(step(['one']), ['a']);
+    await build(step(['two']), ['a']);
+    await build(step(['one'], true), ['a']);
+    expect(before).toEqual([undefined, '/one.tar', '/one.tar']);
+    await build(step(['two'], true), ['a']);
+    await build(step(['three', 'run.v2']), ['a']);
+    expect(before.slice(3)).toEqual(['/two.tar', undefined]);
+    for (const [diffID, layer] of layers) layers.set(diffID, { ...layer, size: 0 });
+    await build(step(['one'], true), ['a']);
+    layers.clear();
+    await build(step(['two'], true), ['a']);
+    expect(before.slice(5)).toEqual([undefined, undefined]);
   });
 
   it('executes what must not come from the cache', async () => {
