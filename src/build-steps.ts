@@ -5,11 +5,11 @@ import type { Environment } from './environment.ts';
 import { TsbuildError } from './errors.ts';
 import type { Plan } from './graph/step.ts';
 import { adoptLayer } from './layer/adopt.ts';
-import { compareInputs } from './layer/compare-inputs.ts';
+import { wouldGive } from './layer/compare-inputs.ts';
 import { columnsIfThere } from './layer/index-file.ts';
 import type { Layer, LayerInput } from './layer/layer.ts';
 import { writeLayer } from './layer/write.ts';
-import { hashLayerParts, writeLayerParts } from './layer/write-parts.ts';
+import { writeLayerParts } from './layer/write-parts.ts';
 import type { BuildOptions, SecretSource } from './options.ts';
 import { digestCopy } from './scheduler/copy-digest.ts';
 import { planCopy } from './scheduler/copy-plan.ts';
@@ -125,7 +125,7 @@ async function storeLayer(
   parts: StepParts,
   { signal, before }: StoreOptions,
 ): Promise<Layer> {
-  if (before !== undefined && (await isAgain(before, entries, parts, signal))) return before.layer;
+  if (before !== undefined && (await isAgain(before, entries, parts))) return before.layer;
   const { environment, sourceDateEpoch } = parts;
   const { store } = environment;
   const directory = store.tempDir();
@@ -140,24 +140,17 @@ async function storeLayer(
   }
 }
 
-/**
- * Whether the layer that is to be written is the one that was made before. Then nothing is read, or, where that is asked for or
- * some digest is not known, nothing is written: to find the memory and the disk takes longer than to read and to hash.
- */
+/** Whether the layer that is to be written is the one that was made before. Nothing is read for that unless it must be. */
 async function isAgain(
   { layer, mustRead }: MadeBefore,
   entries: readonly LayerInput[],
-  { environment, sourceDateEpoch }: StepParts,
-  signal: AbortSignal,
+  { inputs, sourceDateEpoch }: StepParts,
 ): Promise<boolean> {
   const columns = columnsIfThere(layer);
-  if (columns === undefined) return false;
-  const likeness = compareInputs(columns, entries, { sourceDateEpoch });
-  if (likeness === 'same' && !mustRead) return true;
-  if (likeness === 'different' || isSmall(entries)) return false;
-  const workers = await environment.workers();
-  const diffID = await hashLayerParts(entries, { sourceDateEpoch, workers, signal });
-  return diffID === layer.diffID;
+  if (columns === undefined || !wouldGive(columns, entries, { sourceDateEpoch })) return false;
+  return (
+    !mustRead || inputs.areAsKnown(entries.flatMap((entry) => ('node' in entry ? entry.node : [])))
+  );
 }
 
 function isSmall(entries: readonly LayerInput[]): boolean {

@@ -51,6 +51,16 @@ export async function hashFiles(
   }
 }
 
+/** Whether all files have the content that their nodes know; each is read. @throws TsbuildError `CONTEXT` as hashFiles */
+export async function areAsKnown(
+  nodes: readonly FileNode[],
+  options: Omit<HashOptions, 'cache'> = {},
+): Promise<boolean> {
+  const files = nodes.filter(({ content }) => content !== undefined && !('bytes' in content));
+  const read = await hashAll(files.map(rangeOf), options);
+  return files.every(({ sha256 }, order) => sha256 === read[order]);
+}
+
 /** Hashes ranges with one buffer, synchronously: the body of {@link HASH_TASK}. */
 export function hashRanges(ranges: readonly FileRange[]): string[] {
   const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);

@@ -17,36 +17,29 @@ import { extraOf } from './index-extra.ts';
 import type { LayerInput } from './layer.ts';
 
 /**
- * `unread`: what can be seen without reading files is the same. `different` may be said of equal ones: where there are hard
- * links, devices, extended attributes or deletions, nobody looks closer.
+ * Whether `writeLayer` would give the layer of `columns`. It may say no where it would: where there are hard links, devices,
+ * extended attributes or deletions, or a content whose digest is not known, nobody looks closer.
  */
-export type Likeness = 'same' | 'unread' | 'different';
-
-/** `inputs` as they are for `writeLayer`. */
-export function compareInputs(
+export function wouldGive(
   columns: Columns,
   inputs: readonly LayerInput[],
   { sourceDateEpoch }: { readonly sourceDateEpoch?: number | undefined } = {},
-): Likeness {
+): boolean {
   const records = recordsInOrder(columns);
-  if (records.length !== inputs.length) return 'different';
+  if (records.length !== inputs.length) return false;
   const latest = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * SECOND;
   const pathOf = pathReader(columns);
   const inodes = new Set<string>();
-  let likeness: Likeness = 'same';
-  for (let n = 0; n < inputs.length; n += 1) {
-    const input = inputs[n]!;
+  return inputs.every((input, n) => {
     const record = records[n]!;
-    if ('whiteout' in input || input.opaque || input.path !== pathOf(record)) return 'different';
+    if ('whiteout' in input || input.opaque || input.path !== pathOf(record)) return false;
     const { node } = input;
-    if (!sameAttributes(columns, record, node, latest) || isLink(node, inodes)) return 'different';
-    if (node.type !== 'file' || node.size === 0) continue;
-    const known = hashOf(columns, record);
-    const own = sha256Of(node);
-    if (known === undefined || own === undefined) likeness = 'unread';
-    else if (known !== own) return 'different';
-  }
-  return likeness;
+    return (
+      sameAttributes(columns, record, node, latest) &&
+      !isLink(node, inodes) &&
+      (node.type !== 'file' || node.size === 0 || sameContent(columns, record, node))
+    );
+  });
 }
 
 const SECOND = 1_000_000_000n;
@@ -102,9 +95,10 @@ function isLink({ inode }: FileNode, inodes: Set<string>): boolean {
   return false;
 }
 
-function hashOf({ flags, sha256 }: Columns, record: number): string | undefined {
-  if ((flags[record]! & HASHED_FLAG) === 0) return undefined;
-  return sha256.toString('hex', record * HASH_BYTES, (record + 1) * HASH_BYTES);
+function sameContent({ flags, sha256 }: Columns, record: number, node: FileNode): boolean {
+  const isKnown = (flags[record]! & HASHED_FLAG) !== 0;
+  const [start, end] = [record * HASH_BYTES, (record + 1) * HASH_BYTES];
+  return isKnown && sha256.toString('hex', start, end) === sha256Of(node);
 }
 
 function sha256Of({ sha256, content }: FileNode): string | undefined {

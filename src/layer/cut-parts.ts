@@ -7,16 +7,14 @@ import { type Gaps, noGaps, openState, type TarPart } from './fill-part.ts';
 import type { LayerInput } from './layer.ts';
 import { type LaidOut, type LayoutOptions, startLayout } from './tar-layout.ts';
 
-export interface CutOptions extends Omit<LayoutOptions, 'tar'> {
-  /** See {@link TarPart.tar}. */
-  readonly tar: string | undefined;
+export interface CutOptions extends LayoutOptions {
   /** See {@link TarPart.consume}. */
   readonly consume?: boolean | undefined;
 }
 
 /** A part that is being put together. */
 interface Draft {
-  readonly tar: string | undefined;
+  readonly tar: string;
   readonly consume: boolean;
   /** Where it begins in the tar. */
   start: number;
@@ -44,7 +42,7 @@ export function* cutParts(
     gaps: noGaps(),
     ended: [],
   };
-  const layout = startLayout({ ...options, tar: tar ?? '' });
+  const layout = startLayout(options);
   for (const input of inputs) {
     const { headers, file } = layout.add(input);
     if (!putWhole(draft, headers)) yield* putBytes(draft, headers);

@@ -7,8 +7,7 @@ import type { FileRange } from '../tree/file-tree.ts';
 import { openSources } from './sources.ts';
 
 export interface TarPart {
-  /** Without a file, nothing is written: somebody only wants to know the bytes. */
-  readonly tar: string | undefined;
+  readonly tar: string;
   /** Where the part begins in the tar. */
   readonly start: number;
   readonly size: number;
@@ -83,7 +82,7 @@ function fill({ tar, start, size, bytes, gaps, consume }: TarPart): void {
   } finally {
     sources.close();
   }
-  if (tar !== undefined) write(tar, part, start);
+  write(tar, part, start);
 }
 
 function rangeOf({ file, offset, rangeSize, ctime }: Gaps, n: number): FileRange {

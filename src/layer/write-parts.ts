@@ -14,18 +14,14 @@ import { diskError } from '../host/disk-error.ts';
 import { fsPath } from '../host/path-bytes.ts';
 import type { Workers } from '../host/workers.ts';
 import { type DiffID, digestFromHex } from '../oci/digest.ts';
-import { type CutOptions, cutParts } from './cut-parts.ts';
+import { cutParts } from './cut-parts.ts';
 import { FILL_TASK, fillPart, stateOf, type TarPart } from './fill-part.ts';
 import type { LayerInput, WrittenLayer } from './layer.ts';
-import type { LaidOut } from './tar-layout.ts';
 import { type WriteOptions, writeIndex } from './write.ts';
 
-export interface HashOptions extends Pick<WriteOptions, 'sourceDateEpoch'> {
+export interface PartsOptions extends WriteOptions {
   readonly workers: Workers;
   readonly signal: AbortSignal;
-}
-
-export interface PartsOptions extends HashOptions, WriteOptions {
   /**
    * Nobody needs the files any more: they are removed as they are read, so that the tar is written to the memory, and the
    * disk, that they leave. To find other memory costs several times the copying where it is a virtual machine's.
@@ -44,50 +40,29 @@ const PARTS = 4;
  */
 export async function writeLayerParts(
   inputs: Iterable<LayerInput>,
-  options: PartsOptions,
+  { directory, sourceDateEpoch, workers, signal, consume }: PartsOptions,
 ): Promise<WrittenLayer> {
-  const tar = join(options.directory, 'layer.tar');
+  const tar = join(directory, 'layer.tar');
   const fd = createTar(tar);
-  try {
-    const { diffID, size, index } = await hashParts(inputs, { ...options, tar }, (laidOut) => ({
-      size: laidOut.size,
-      index: writeIndex(options.directory, laidOut),
-    }));
-    // The end may be a hole.
-    ftruncateSync(fd, size);
-    return { diffID, size, tar, index };
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** The diffID of what `writeLayer` would write: as much is read, nothing is written. @throws TsbuildError the same */
-export async function hashLayerParts(
-  inputs: Iterable<LayerInput>,
-  options: HashOptions,
-): Promise<DiffID> {
-  return (await hashParts(inputs, { ...options, tar: undefined }, () => ({}))).diffID;
-}
-
-/** `laidOut` is called while the last parts are filled. */
-async function hashParts<T>(
-  inputs: Iterable<LayerInput>,
-  { workers, signal, ...options }: HashOptions & CutOptions,
-  laidOut: (layout: LaidOut) => T,
-): Promise<T & { readonly diffID: DiffID }> {
   const filling = startFilling(workers, signal);
   try {
-    const cut = cutParts(inputs, options, filling.buffer());
+    const cut = cutParts(inputs, { tar, sourceDateEpoch, consume }, filling.buffer());
     let step = cut.next();
     while (!step.done) {
       filling.start(step.value);
       step = cut.next(await filling.nextBuffer());
     }
-    const result = laidOut(step.value);
-    return { ...result, diffID: digestFromHex<DiffID>(await filling.finish()) };
+    const { size } = step.value;
+    const index = writeIndex(directory, step.value);
+    const diffID = digestFromHex<DiffID>(await filling.finish());
+    // The end may be a hole.
+    ftruncateSync(fd, size);
+    return { diffID, size, tar, index };
   } catch (error) {
     await filling.stop();
     throw error;
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -52,7 +52,7 @@ export interface TransferEnvironment {
 /** A layer that may be what comes out again. */
 export interface MadeBefore {
   readonly layer: Layer;
-  /** Nobody wants to rely on what is known of the files. */
+  /** Nobody wants to rely on what is known of the files: they are read all the same. */
   readonly mustRead: boolean;
 }
 
