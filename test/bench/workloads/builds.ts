@@ -33,6 +33,11 @@ export const LARGE: Context = {
 
 const unchanged = (scene: Scene) => buildRound(scene);
 const withoutCache = (scene: Scene) => buildRound(scene, { noCache: true });
+/** In one of the files that are copied, so that no layer comes out again. */
+const changedWithoutCache = (directory: string) => (scene: Scene) => {
+  touchRound(join(scene.context, directory, 'round'), scene.round);
+  return withoutCache(scene);
+};
 
 export const BUILDS: readonly Workload[] = [
   {
@@ -87,6 +92,14 @@ export const BUILDS: readonly Workload[] = [
     round: withoutCache,
   },
   {
+    name: 'copy-20k-changed',
+    title: 'the same, one file changed',
+    goal: { ratio: 0.12 },
+    base: 'busybox',
+    context: TREE,
+    round: changedWithoutCache('tree'),
+  },
+  {
     name: 'copy-20k-unchanged',
     title: 'the same, nothing changed',
     goal: { ratio: 0.25 },
@@ -101,6 +114,14 @@ export const BUILDS: readonly Workload[] = [
     base: 'busybox',
     context: LARGE,
     round: withoutCache,
+  },
+  {
+    name: 'copy-512m-changed',
+    title: 'the same, one file changed',
+    goal: { ratio: 0.5 },
+    base: 'busybox',
+    context: LARGE,
+    round: changedWithoutCache('data'),
   },
   {
     name: 'stages',
