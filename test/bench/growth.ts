@@ -6,7 +6,7 @@ import { peakOf } from './goals.ts';
 import { summarize } from './statistics.ts';
 import type { Tool } from './tools/tool.ts';
 import { COPY_DATA_AND_RUN, COPY_TREE_AND_RUN, manySteps } from './workloads/dockerfiles.ts';
-import { buildRound } from './workloads/workload.ts';
+import { buildRound, newLayerRound, type Scene } from './workloads/workload.ts';
 
 export interface Series {
   readonly name: string;
@@ -15,6 +15,8 @@ export interface Series {
   /** Added by `--full`. */
   readonly more: readonly number[];
   context(size: number): Context;
+  /** Directory of the context whose layer is to be written anew in each build without cache. */
+  readonly copied?: string;
 }
 
 export interface GrowthPoint {
@@ -55,6 +57,7 @@ export const SERIES: readonly Series[] = [
       dockerfile: COPY_TREE_AND_RUN,
       files: smallFiles(size),
     }),
+    copied: 'tree',
   },
   {
     name: 'layer',
@@ -66,38 +69,47 @@ export const SERIES: readonly Series[] = [
       dockerfile: COPY_DATA_AND_RUN,
       files: largeFiles(size),
     }),
+    copied: 'data',
   },
 ];
 
 export async function runSeries(
   bench: Bench,
-  { name, unit, sizes, more, context }: Series,
+  series: Series,
   tool: Tool,
   options: { readonly rounds: number; readonly full: boolean },
 ): Promise<GrowthResult> {
+  const { name, unit, sizes, more } = series;
   const points: GrowthPoint[] = [];
   for (const size of options.full ? [...sizes, ...more] : sizes) {
-    points.push(await measurePoint(bench, size, context(size), tool, options.rounds));
+    points.push(await measurePoint(bench, series, size, tool, options.rounds));
   }
   return { name, unit, points };
 }
 
 async function measurePoint(
   bench: Bench,
+  series: Series,
   size: number,
-  context: Context,
   tool: Tool,
   rounds: number,
 ): Promise<GrowthPoint> {
+  const context = series.context(size);
+  const { copied } = series;
+  const withoutCache = (scene: Scene) =>
+    copied === undefined ? buildRound(scene, { noCache: true }) : newLayerRound(scene, copied);
   const results = [];
-  for (const noCache of [true, false]) {
+  for (const [how, round] of [
+    ['cold', withoutCache],
+    ['warm', (scene: Scene) => buildRound(scene)],
+  ] as const) {
     const workload = {
-      name: `${context.name}-${noCache ? 'cold' : 'warm'}`,
+      name: `${context.name}-${how}`,
       title: '',
       goal: {},
       base: 'busybox' as const,
       context,
-      round: (scene: Parameters<typeof buildRound>[0]) => buildRound(scene, { noCache }),
+      round,
     };
     const { results: each } = await runWorkload(bench, workload, [tool], rounds);
     results.push(each[0]!);

@@ -19,7 +19,7 @@ import {
   THREE_SLEEPING_STAGES,
   TWELVE_STEPS,
 } from './dockerfiles.ts';
-import { buildRound, type Scene, type Workload } from './workload.ts';
+import { buildRound, newLayerRound, type Scene, type Workload } from './workload.ts';
 
 const TWELVE: Context = { name: 'twelve-steps', dockerfile: TWELVE_STEPS, files: project(200) };
 
@@ -33,11 +33,6 @@ export const LARGE: Context = {
 
 const unchanged = (scene: Scene) => buildRound(scene);
 const withoutCache = (scene: Scene) => buildRound(scene, { noCache: true });
-/** In one of the files that are copied, so that no layer comes out again. */
-const changedWithoutCache = (directory: string) => (scene: Scene) => {
-  touchRound(join(scene.context, directory, 'round'), scene.round);
-  return withoutCache(scene);
-};
 
 export const BUILDS: readonly Workload[] = [
   {
@@ -97,7 +92,7 @@ export const BUILDS: readonly Workload[] = [
     goal: { ratio: 0.12 },
     base: 'busybox',
     context: TREE,
-    round: changedWithoutCache('tree'),
+    round: (scene) => newLayerRound(scene, 'tree'),
   },
   {
     name: 'copy-20k-unchanged',
@@ -121,7 +116,7 @@ export const BUILDS: readonly Workload[] = [
     goal: { ratio: 0.5 },
     base: 'busybox',
     context: LARGE,
-    round: changedWithoutCache('data'),
+    round: (scene) => newLayerRound(scene, 'data'),
   },
   {
     name: 'stages',

@@ -2,8 +2,9 @@
  * One thing that people wait for, done by every tool. A workload is data and one function: `round` makes everything
  * ready, which is not timed, and returns the commands that are. Add one to the list in `workloads.ts`.
  */
+import { join } from 'node:path';
 import type { BaseImages, BaseName } from '../base-images.ts';
-import type { Context } from '../contexts.ts';
+import { type Context, touchRound } from '../contexts.ts';
 import type { Goal } from '../goals.ts';
 import type { Command } from '../measure.ts';
 import type { Tool } from '../tools/tool.ts';
@@ -44,4 +45,10 @@ export interface Round {
 export function buildRound(scene: Scene, options: { readonly noCache?: boolean } = {}): Round {
   const { tool, context, image } = scene;
   return { commands: [tool.build({ context, image, ...options })] };
+}
+
+/** Without cache, and with a new file in a directory that is copied, so that its layer is not the one of the round before. */
+export function newLayerRound(scene: Scene, directory: string): Round {
+  touchRound(join(scene.context, directory, 'round'), scene.round);
+  return buildRound(scene, { noCache: true });
 }
