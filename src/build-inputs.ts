@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HostNode } from './context/directory.ts';
-import { areAsKnown, hashFiles } from './context/hash-files.ts';
+import { hashFiles } from './context/hash-files.ts';
 import { type KnownContents, openKnownContents } from './context/known-contents.ts';
 import { openKnownDownloads } from './context/known-downloads.ts';
 import {
@@ -25,8 +25,6 @@ export interface BuildInputs extends AsyncDisposable {
   /** A context by name; the main one is ''. Opened when first asked for. */
   contextTree(name: string): Promise<FileTree>;
   hashFiles(nodes: readonly FileNode[]): Promise<void>;
-  /** Reads all of them: whether they have the sha256 that their nodes know. */
-  areAsKnown(nodes: readonly FileNode[]): Promise<boolean>;
   /** What a COPY took from contexts in other builds. */
   readonly knownContents: KnownContents;
   /** What ADD brings. */
@@ -103,8 +101,6 @@ export async function openBuildInputs(
         cache: joinCaches(caches),
       });
     },
-    areAsKnown: async (nodes) =>
-      areAsKnown(nodes, { workers: await environment.workers(), signal }),
     knownContents,
     copySources,
     save() {

@@ -1,15 +1,10 @@
 /** The handlers of a build's steps, with everything that they need from the outside. */
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { BuildInputs } from './build-inputs.ts';
 import type { Environment } from './environment.ts';
 import { TsbuildError } from './errors.ts';
 import type { Plan } from './graph/step.ts';
-import { adoptLayer } from './layer/adopt.ts';
-import { wouldGive } from './layer/compare-inputs.ts';
-import { columnsIfThere } from './layer/index-file.ts';
 import type { Layer, LayerInput } from './layer/layer.ts';
-import { writeLayer } from './layer/write.ts';
-import { writeLayerParts } from './layer/write-parts.ts';
 import type { BuildOptions, SecretSource } from './options.ts';
 import { digestCopy } from './scheduler/copy-digest.ts';
 import { planCopy } from './scheduler/copy-plan.ts';
@@ -20,6 +15,7 @@ import { runHandler } from './scheduler/run.ts';
 import { type MadeBefore, transferHandler } from './scheduler/transfer.ts';
 import { workdirHandler } from './scheduler/workdir.ts';
 import type { SshAgents } from './ssh-agents.ts';
+import { SMALL_FILES, storeLayer } from './store-layer.ts';
 import { baseName, EMPTY_TREE, type FileTree } from './tree/file-tree.ts';
 import { subtree } from './tree/subtree.ts';
 
@@ -37,16 +33,15 @@ export interface StepParts {
  */
 const FIXED_TIME = 315_532_800;
 
-/** Fewer and smaller files than these are written before a worker has started. */
-const SMALL_FILES = 500;
-const SMALL_BYTES = 4 * 1024 * 1024;
-
 export function stepHandlers(plan: Plan, parts: StepParts): OpHandlers {
   const { options, environment, inputs, sourceDateEpoch } = parts;
   const createdTime = BigInt(sourceDateEpoch ?? FIXED_TIME) * 1_000_000_000n;
   const epoch = sourceDateEpoch === undefined ? {} : { sourceDateEpoch };
   const write = (entries: readonly LayerInput[], signal: AbortSignal, before?: MadeBefore) =>
-    storeLayer(entries, parts, { signal, before });
+    storeLayer(entries, {
+      ...{ store: environment.store, workers: () => environment.workers() },
+      ...{ signal, sourceDateEpoch, before },
+    });
   const contextTree = (name: string) => inputs.contextTree(name);
   return {
     run: runHandler({
@@ -113,50 +108,6 @@ function mountEnvironment(
     secret: async (id) => secretValue(options.secrets?.[id], environment),
     sshSocket: (id) => ssh.socket(id),
   };
-}
-
-interface StoreOptions {
-  readonly signal: AbortSignal;
-  readonly before: MadeBefore | undefined;
-}
-
-async function storeLayer(
-  entries: readonly LayerInput[],
-  parts: StepParts,
-  { signal, before }: StoreOptions,
-): Promise<Layer> {
-  if (before !== undefined && (await isAgain(before, entries, parts))) return before.layer;
-  const { environment, sourceDateEpoch } = parts;
-  const { store } = environment;
-  const directory = store.tempDir();
-  try {
-    if (isSmall(entries))
-      return adoptLayer(store, writeLayer(entries, { directory, sourceDateEpoch }));
-    const workers = await environment.workers();
-    const options = { directory, sourceDateEpoch, workers, signal };
-    return adoptLayer(store, await writeLayerParts(entries, options));
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-/** Whether the layer that is to be written is the one that was made before. Nothing is read for that unless it must be. */
-async function isAgain(
-  { layer, mustRead }: MadeBefore,
-  entries: readonly LayerInput[],
-  { inputs, sourceDateEpoch }: StepParts,
-): Promise<boolean> {
-  const columns = columnsIfThere(layer);
-  if (columns === undefined || !wouldGive(columns, entries, { sourceDateEpoch })) return false;
-  return (
-    !mustRead || inputs.areAsKnown(entries.flatMap((entry) => ('node' in entry ? entry.node : [])))
-  );
-}
-
-function isSmall(entries: readonly LayerInput[]): boolean {
-  if (entries.length > SMALL_FILES) return false;
-  const bytes = entries.reduce((sum, entry) => sum + ('node' in entry ? entry.node.size : 0), 0);
-  return bytes <= SMALL_BYTES;
 }
 
 function contextWords(plan: Plan, name: string): readonly string[] {

@@ -1,8 +1,9 @@
 /** The sha256 of files' contents, all at once: known ones from the node or the stat cache, the others by reading them. */
 import { createHash, hash } from 'node:crypto';
 import fs from 'node:fs';
-import { errnoOf, TsbuildError } from '../errors.ts';
+import { errnoOf, isTsbuildError, TsbuildError } from '../errors.ts';
 import { displayName, fsPath } from '../host/path-bytes.ts';
+import { SAFE_READ } from '../host/safe-read.ts';
 import type { Workers } from '../host/workers.ts';
 import type { FileNode, FileRange } from '../tree/file-tree.ts';
 import { isHostNode } from './directory.ts';
@@ -51,14 +52,26 @@ export async function hashFiles(
   }
 }
 
-/** Whether all files have the content that their nodes know; each is read. @throws TsbuildError `CONTEXT` as hashFiles */
-export async function areAsKnown(
+/**
+ * Reads all files, whatever their nodes know of them, and says whether that was true; it is afterwards. False, too, if a file
+ * cannot be read: whoever reads it next tells why.
+ */
+export async function readAgain(
   nodes: readonly FileNode[],
   options: Omit<HashOptions, 'cache'> = {},
 ): Promise<boolean> {
-  const files = nodes.filter(({ content }) => content !== undefined && !('bytes' in content));
-  const read = await hashAll(files.map(rangeOf), options);
-  return files.every(({ sha256 }, order) => sha256 === read[order]);
+  const files = nodes.filter(
+    ({ content, size }) => content !== undefined && !('bytes' in content) && size > 0,
+  );
+  try {
+    const read = await hashAll(files.map(rangeOf), options);
+    const changed = files.filter(({ sha256 }, order) => sha256 !== read[order]);
+    for (const [order, node] of files.entries()) node.sha256 = read[order]!;
+    return changed.length === 0;
+  } catch (error) {
+    if (isTsbuildError(error) && error.code === 'CONTEXT') return false;
+    throw error;
+  }
 }
 
 /** Hashes ranges with one buffer, synchronously: the body of {@link HASH_TASK}. */
@@ -75,7 +88,7 @@ export function hashRanges(ranges: readonly FileRange[]): string[] {
         // Neighbours are often ranges of one archive.
         if (open?.file !== range.file) {
           close();
-          open = { file: range.file, fd: fs.openSync(fsPath(range.file), 'r') };
+          open = { file: range.file, fd: fs.openSync(fsPath(range.file), SAFE_READ) };
         }
         return hashRange(open.fd, range, buffer);
       } catch (cause) {

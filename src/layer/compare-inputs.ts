@@ -15,6 +15,7 @@ import {
 } from './columns.ts';
 import { extraOf } from './index-extra.ts';
 import type { LayerInput } from './layer.ts';
+import { latestTime } from './tar-layout.ts';
 
 /**
  * Whether `writeLayer` would give the layer of `columns`. It may say no where it would: where there are hard links, devices,
@@ -27,7 +28,7 @@ export function wouldGive(
 ): boolean {
   const records = recordsInOrder(columns);
   if (records.length !== inputs.length) return false;
-  const latest = sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * SECOND;
+  const latest = latestTime(sourceDateEpoch);
   const pathOf = pathReader(columns);
   const inodes = new Set<string>();
   return inputs.every((input, n) => {
@@ -37,19 +38,21 @@ export function wouldGive(
     return (
       sameAttributes(columns, record, node, latest) &&
       !isLink(node, inodes) &&
-      (node.type !== 'file' || node.size === 0 || sameContent(columns, record, node))
+      (node.type !== 'file' || node.size === 0 || sameDigest(columns, record, node))
     );
   });
 }
 
-const SECOND = 1_000_000_000n;
-
 /** Where the tar has them, those that it has. */
-function recordsInOrder({ count, order }: Columns): readonly number[] {
-  const records: number[] = [];
-  for (let record = 0; record < count; record += 1)
-    if (order[record] !== NO_ORDER) records[order[record]!] = record;
-  return records;
+function recordsInOrder({ count, order }: Columns): Uint32Array {
+  const records = new Uint32Array(count);
+  let present = 0;
+  for (let record = 0; record < count; record += 1) {
+    if (order[record] === NO_ORDER) continue;
+    records[order[record]!] = record;
+    present += 1;
+  }
+  return records.subarray(0, present);
 }
 
 /** Those of one directory mostly come one after the other. */
@@ -95,7 +98,7 @@ function isLink({ inode }: FileNode, inodes: Set<string>): boolean {
   return false;
 }
 
-function sameContent({ flags, sha256 }: Columns, record: number, node: FileNode): boolean {
+function sameDigest({ flags, sha256 }: Columns, record: number, node: FileNode): boolean {
   const isKnown = (flags[record]! & HASHED_FLAG) !== 0;
   const [start, end] = [record * HASH_BYTES, (record + 1) * HASH_BYTES];
   return isKnown && sha256.toString('hex', start, end) === sha256Of(node);

@@ -1,8 +1,9 @@
 /** Opens the files that go into a layer, which lie where others may write, and sees that they are what was looked at before. */
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { errnoOf, isTsbuildError, TsbuildError } from '../errors.ts';
 import { fstatMany } from '../host/lstat.ts';
 import { displayName, fsPath } from '../host/path-bytes.ts';
+import { SAFE_READ } from '../host/safe-read.ts';
 import type { FileRange } from '../tree/file-tree.ts';
 
 export interface Sources {
@@ -13,9 +14,6 @@ export interface Sources {
   use<T>(range: FileRange, name: string, read: (fd: number) => T | undefined): T;
   close(): void;
 }
-
-/** What was a file when it was listed may have become a symlink to elsewhere, or a fifo that nobody writes to. */
-const SAFE_READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** For about so many files. The one that was read last stays open: contents that lie in one tar come one after the other. */
 export function openSources(count = 0): Sources {

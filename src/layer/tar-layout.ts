@@ -60,7 +60,7 @@ export function startLayout({ tar, sourceDateEpoch: epoch }: LayoutOptions): Tar
   const layout: Layout = {
     set: createEntrySet(),
     tar,
-    latest: epoch === undefined ? undefined : BigInt(epoch) * 1_000_000_000n,
+    latest: latestTime(epoch),
     encode: headerEncoder(),
     links: new Map(),
     position: 0,
@@ -135,6 +135,7 @@ function keepLink({ links }: Layout, path: string, node: LayerNode): void {
   if (node.inode !== undefined) links.set(node.inode, { path, node });
 }
 
+/** Whatever this says, or comes to depend on, is compared in compare-inputs.ts; and with other bytes, recipes are of another kind. */
 function nodeHeader(path: string, node: FileNode): TarHeader {
   const { type, mode, uid, gid, size, mtime, device, xattrs, linkTarget } = node;
   const name = type === 'directory' ? `${path === '' ? '.' : path}/` : path;
@@ -151,6 +152,11 @@ function linkHeader(
 
 function clampTime(node: FileNode, latest: bigint | undefined): FileNode {
   return latest !== undefined && node.mtime > latest ? { ...node, mtime: latest } : node;
+}
+
+/** In nanoseconds. */
+export function latestTime(sourceDateEpoch: number | undefined): bigint | undefined {
+  return sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
 }
 
 function reserved(path: string): TsbuildError {

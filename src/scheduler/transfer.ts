@@ -1,6 +1,6 @@
 /**
- * COPY and ADD as steps: select, digest for the key, and on a miss plan the entries and write the layer, unless it is the one
- * that was made before.
+ * COPY and ADD as steps: select, digest for the key, and on a miss plan the entries and write the layer, unless the step made the
+ * same one before.
  *
  * `--link` changes nothing, as in Docker Engine 28: the files are put where they would be without it, links in the base
  * followed. What it promises, that a new base does not cost a new copy, would be paid with another result.
@@ -52,7 +52,7 @@ export interface TransferEnvironment {
 /** A layer that may be what comes out again. */
 export interface MadeBefore {
   readonly layer: Layer;
-  /** Nobody wants to rely on what is known of the files: they are read all the same. */
+  /** With `--no-cache`: what is known of the files is not relied on, they are read. */
   readonly mustRead: boolean;
 }
 

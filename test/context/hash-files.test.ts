@@ -1,15 +1,17 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { openDirectory } from '../../src/context/directory.ts';
-import { areAsKnown, hashFiles, hashRanges } from '../../src/context/hash-files.ts';
+import { hashFiles, hashRanges, readAgain } from '../../src/context/hash-files.ts';
 import { openStatCache } from '../../src/context/stat-cache.ts';
 import { inlineWorkers } from '../../src/host/workers.ts';
 import type { FileNode } from '../../src/tree/file-tree.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
 
 const A = 'ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb';
+const B = createHash('sha256').update('b').digest('hex');
 const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 test('hashing reads only what is not known, once, with or without workers', async () => {
@@ -53,21 +55,37 @@ test.each([
   );
 });
 
-test('files are as known if each of them, read again, has the digest that its node knows', async () => {
+test('files that are read again are what their nodes know, or become that', async () => {
   const root = tempDirectory();
   fs.mkdirSync(path.join(root, 'directory'));
   for (const name of ['f', 'g']) fs.writeFileSync(path.join(root, name), 'a');
+  fs.writeFileSync(path.join(root, 'empty'), '');
   const tree = openDirectory(root);
-  const bytes: FileNode = { ...tree.lookup('f')!, content: { bytes: Buffer.from('b') } };
-  const nodes = [tree.lookup('directory')!, tree.lookup('f')!, tree.lookup('g')!, bytes];
-  expect(await areAsKnown(nodes)).toBe(false);
-  await hashFiles(nodes.slice(1));
-  expect(await areAsKnown(nodes)).toBe(true);
-  // As it can be without anybody knowing: the file is of the same size and time.
-  const { atime, mtime } = fs.statSync(path.join(root, 'g'));
+  const [directory, f, g, empty] = ['directory', 'f', 'g', 'empty'].map((n) => tree.lookup(n)!);
+  const bytes: FileNode = { ...f!, content: { bytes: Buffer.from('b') } };
+  const nodes = [directory!, f!, g!, bytes, empty!];
+  await hashFiles([f!, g!, bytes]);
+  const workers = inlineWorkers({ 'context.hash': hashRanges as never });
+  expect(await readAgain(nodes, { workers })).toBe(true);
   fs.writeFileSync(path.join(root, 'g'), 'b');
-  fs.utimesSync(path.join(root, 'g'), atime, mtime);
-  expect(await areAsKnown(nodes)).toBe(false);
+  fs.rmSync(path.join(root, 'empty'));
+  expect(await readAgain(nodes)).toBe(false);
+  expect([f!.sha256, g!.sha256, bytes.sha256]).toEqual([A, B, B]);
+  expect(await readAgain(nodes)).toBe(true);
   fs.rmSync(path.join(root, 'f'));
-  await expect(areAsKnown(nodes)).rejects.toMatchObject({ code: 'CONTEXT' });
+  expect(await readAgain(nodes)).toBe(false);
+  await expect(readAgain(nodes, { signal: AbortSignal.abort() })).rejects.toThrow('aborted');
+});
+
+test('what has become a fifo or a link to elsewhere is not waited for, nor followed', async () => {
+  const root = tempDirectory();
+  fs.writeFileSync(path.join(root, 'f'), 'a');
+  const node = openDirectory(root).lookup('f')!;
+  await hashFiles([node]);
+  fs.renameSync(path.join(root, 'f'), path.join(root, 'g'));
+  fs.symlinkSync('g', path.join(root, 'f'));
+  expect(await readAgain([node])).toBe(false);
+  fs.rmSync(path.join(root, 'f'));
+  execFileSync('mkfifo', [path.join(root, 'f')]);
+  expect(await readAgain([node])).toBe(false);
 });

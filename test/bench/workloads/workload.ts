@@ -47,7 +47,7 @@ export function buildRound(scene: Scene, options: { readonly noCache?: boolean }
   return { commands: [tool.build({ context, image, ...options })] };
 }
 
-/** Without cache, and with a new file in a directory that is copied, so that its layer is not the one of the round before. */
+/** Without cache, and with a changed file in a directory that is copied, so that its layer is not the one of the round before. */
 export function newLayerRound(scene: Scene, directory: string): Round {
   touchRound(join(scene.context, directory, 'round'), scene.round);
   return buildRound(scene, { noCache: true });
