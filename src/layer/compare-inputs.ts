@@ -4,15 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { type FileNode, joinPath } from '../tree/file-tree.ts';
-import {
-  type Columns,
-  HASH_BYTES,
-  HASHED_FLAG,
-  KINDS,
-  NO_ORDER,
-  nameOf,
-  OPAQUE_FLAG,
-} from './columns.ts';
+import { type Columns, HASH_BYTES, KINDS, NO_ORDER, nameOf, OPAQUE_FLAG } from './columns.ts';
 import { extraOf } from './index-extra.ts';
 import type { LayerInput } from './layer.ts';
 import { latestTime } from './tar-layout.ts';
@@ -31,16 +23,22 @@ export function wouldGive(
   const latest = latestTime(sourceDateEpoch);
   const pathOf = pathReader(columns);
   const inodes = new Set<string>();
-  return inputs.every((input, n) => {
-    const record = records[n]!;
-    if ('whiteout' in input || input.opaque || input.path !== pathOf(record)) return false;
-    const { node } = input;
-    return (
-      sameAttributes(columns, record, node, latest) &&
-      !isLink(node, inodes) &&
-      (node.type !== 'file' || node.size === 0 || sameDigest(columns, record, node))
-    );
-  });
+  // Numbers first: mostly they tell, and names and digests take ten times as long.
+  return (
+    inputs.every(
+      (input, n) =>
+        'node' in input &&
+        !input.opaque &&
+        sameAttributes(columns, records[n]!, input.node, latest) &&
+        !isLink(input.node, inodes),
+    ) &&
+    inputs.every(
+      (input, n) =>
+        'node' in input &&
+        input.path === pathOf(records[n]!) &&
+        sameDigest(columns, records[n]!, input.node),
+    )
+  );
 }
 
 /** Where the tar has them, those that it has. */
@@ -98,10 +96,11 @@ function isLink({ inode }: FileNode, inodes: Set<string>): boolean {
   return false;
 }
 
-function sameDigest({ flags, sha256 }: Columns, record: number, node: FileNode): boolean {
-  const isKnown = (flags[record]! & HASHED_FLAG) !== 0;
+function sameDigest({ sha256 }: Columns, record: number, node: FileNode): boolean {
+  if (node.type !== 'file' || node.size === 0) return true;
   const [start, end] = [record * HASH_BYTES, (record + 1) * HASH_BYTES];
-  return isKnown && sha256.toString('hex', start, end) === sha256Of(node);
+  // Zeros, where the index does not know it.
+  return sha256.toString('hex', start, end) === sha256Of(node);
 }
 
 function sha256Of({ sha256, content }: FileNode): string | undefined {
