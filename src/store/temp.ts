@@ -85,15 +85,22 @@ function ownerName(): string {
   return [boot, namespace, fs.readlinkSync('/proc/self'), startTime('self') ?? '0'].join('-');
 }
 
-/** Field 22 of proc_pid_stat(5); the fields are counted from behind the name, which may hold anything. */
+/**
+ * Field 22 of proc_pid_stat(5); the fields are counted from behind the name, which may hold anything. `undefined` for a process
+ * that is gone, though nobody may have asked for its end yet: in many containers, nobody ever does.
+ */
 function startTime(pid: string): string | undefined {
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return ZOMBIE.includes(fields[0]!) ? undefined : fields[19];
   } catch {
     return undefined;
   }
 }
+
+/** States. */
+const ZOMBIE = ['Z', 'X'];
 
 function isOlderThan(file: string, milliseconds: number): boolean {
   const stat = fs.lstatSync(file, { throwIfNoEntry: false });

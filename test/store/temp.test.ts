@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { createTempArea, staleTemp, sweepTemp } from '../../src/store/temp.ts';
 import { compileScript } from '../helpers/script.ts';
 import { tempDirectory } from '../helpers/temp-directory.ts';
@@ -35,6 +37,28 @@ test('what a living process made stays, and is swept when that process is dead',
   expect(staleTemp(root)).toEqual([theirs]);
   expect(sweepTemp(root)).toEqual([theirs]);
   expect(fs.readdirSync(root)).toEqual([path.basename(mine)]);
+});
+
+test('a process is dead though nobody has asked for its end', async () => {
+  const root = tempDirectory();
+  const [boot, namespace] = path.basename(createTempArea(root).file()).split('-');
+  // The sleep inherits a child that it does not know of.
+  const parent = spawn('sh', ['-c', 'sleep 600 & echo $!; exec sleep 600']);
+  try {
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = line.toString().trim();
+    const fields = () => fs.readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ');
+    const nameOf = (of: number) => fs.readFileSync(`/proc/${of}/comm`, 'utf8').trim();
+    await vi.waitUntil(() => nameOf(parent.pid!) === 'sleep');
+    process.kill(Number(pid), 'SIGKILL');
+    await vi.waitUntil(() => fields()[0] === 'Z');
+    const abandoned = path.join(root, [boot, namespace, pid, fields()[19], 'abc'].join('-'));
+    fs.writeFileSync(abandoned, '');
+    expect(sweepTemp(root)).toEqual([abandoned]);
+  } finally {
+    parent.kill();
+    await once(parent, 'exit');
+  }
 });
 
 test('what was made in another pid namespace, or by nobody known, stays for a week', () => {
