@@ -39,8 +39,11 @@ export function stepHandlers(plan: Plan, parts: StepParts): OpHandlers {
   const epoch = sourceDateEpoch === undefined ? {} : { sourceDateEpoch };
   const write = (entries: readonly LayerInput[], signal: AbortSignal, before?: MadeBefore) =>
     storeLayer(entries, {
-      ...{ store: environment.store, workers: () => environment.workers() },
-      ...{ signal, sourceDateEpoch, before },
+      store: environment.store,
+      workers: () => environment.workers(),
+      signal,
+      sourceDateEpoch,
+      before,
     });
   const contextTree = (name: string) => inputs.contextTree(name);
   return {

@@ -2,12 +2,11 @@
  * Whether inputs would give a layer that is there already, told by its index: equal inputs give equal bytes. A COPY whose
  * files are what they were is executed again whenever something before it has changed.
  */
-import { hash } from 'node:crypto';
 import { type FileNode, joinPath } from '../tree/file-tree.ts';
 import { type Columns, HASH_BYTES, KINDS, NO_ORDER, nameOf, OPAQUE_FLAG } from './columns.ts';
 import { extraOf } from './index-extra.ts';
 import type { LayerInput } from './layer.ts';
-import { latestTime } from './tar-layout.ts';
+import { clampedTime, latestTime } from './tar-layout.ts';
 
 /**
  * Whether `writeLayer` would give the layer of `columns`. It may say no where it would: where there are hard links, devices,
@@ -72,7 +71,6 @@ function sameAttributes(
   node: FileNode,
   latest: bigint | undefined,
 ): boolean {
-  const mtime = latest !== undefined && node.mtime > latest ? latest : node.mtime;
   const { linkTarget, device, xattrs } = extraOf(columns, record);
   return (
     KINDS[columns.kind[record]!] === node.type &&
@@ -80,7 +78,7 @@ function sameAttributes(
     columns.uid[record] === node.uid &&
     columns.gid[record] === node.gid &&
     columns.size[record] === node.size &&
-    columns.mtime[record] === mtime &&
+    columns.mtime[record] === clampedTime(node.mtime, latest) &&
     columns.inode[record] === 0 &&
     (columns.flags[record]! & OPAQUE_FLAG) === 0 &&
     linkTarget === node.linkTarget &&
@@ -100,10 +98,5 @@ function sameDigest({ sha256 }: Columns, record: number, node: FileNode): boolea
   if (node.type !== 'file' || node.size === 0) return true;
   const [start, end] = [record * HASH_BYTES, (record + 1) * HASH_BYTES];
   // Zeros, where the index does not know it.
-  return sha256.toString('hex', start, end) === sha256Of(node);
-}
-
-function sha256Of({ sha256, content }: FileNode): string | undefined {
-  if (sha256 !== undefined || content === undefined || !('bytes' in content)) return sha256;
-  return hash('sha256', content.bytes, 'hex');
+  return sha256.toString('hex', start, end) === node.sha256;
 }

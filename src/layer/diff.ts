@@ -18,6 +18,7 @@ import {
 import type { Layer, LayerInput, WrittenLayer } from './layer.ts';
 import { sameContent } from './same-content.ts';
 import { stackTree } from './stack.ts';
+import { clampedTime, latestTime } from './tar-layout.ts';
 import { writeLayer } from './write.ts';
 
 export interface DiffOptions {
@@ -46,8 +47,7 @@ export function diffChanges(
   parent: FileTree,
   sourceDateEpoch?: number,
 ): LayerInput[] {
-  const latest =
-    sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
+  const latest = latestTime(sourceDateEpoch);
   const byDirectory = new Map<string, Change[]>();
   for (const change of paths) {
     const directory = parentPath(change.path);
@@ -176,7 +176,6 @@ function linkedAlike(
 }
 
 function sameAsIn(parent: FileTree, latest: bigint | undefined): Diff['isSame'] {
-  const clamp = (time: bigint): bigint => (latest !== undefined && time > latest ? latest : time);
   return (path, node) => {
     const before = parent.lookup(path);
     return (
@@ -188,7 +187,7 @@ function sameAsIn(parent: FileTree, latest: bigint | undefined): Diff['isSame'] 
       before.gid === node.gid &&
       before.size === node.size &&
       before.linkTarget === node.linkTarget &&
-      clamp(before.mtime) === clamp(node.mtime) &&
+      clampedTime(before.mtime, latest) === clampedTime(node.mtime, latest) &&
       before.device?.major === node.device?.major &&
       before.device?.minor === node.device?.minor &&
       sameXattrs(before.xattrs ?? {}, node.xattrs ?? {}) &&

@@ -151,10 +151,16 @@ function linkHeader(
 }
 
 function clampTime(node: FileNode, latest: bigint | undefined): FileNode {
-  return latest !== undefined && node.mtime > latest ? { ...node, mtime: latest } : node;
+  const mtime = clampedTime(node.mtime, latest);
+  return mtime === node.mtime ? node : { ...node, mtime };
 }
 
-/** In nanoseconds. */
+/** A time as layers have it. */
+export function clampedTime(time: bigint, latest: bigint | undefined): bigint {
+  return latest !== undefined && time > latest ? latest : time;
+}
+
+/** SOURCE_DATE_EPOCH in nanoseconds. */
 export function latestTime(sourceDateEpoch: number | undefined): bigint | undefined {
   return sourceDateEpoch === undefined ? undefined : BigInt(sourceDateEpoch) * 1_000_000_000n;
 }
